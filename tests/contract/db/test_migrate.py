@@ -1,0 +1,88 @@
+"""The schema: migrated to exactly what the models say, there and back, once however many ask."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from vpsctl.db.migrate import find_migrations, head_version, migrate, schema_version
+from vpsctl.db.models import Base
+from vpsctl.db.session import Database
+from vpsctl.errors import Conflict
+
+
+@pytest.fixture
+def empty(empty_database_url: str) -> Iterator[Database]:
+    with closing(Database(empty_database_url)) as database:
+        yield database
+
+
+def tables(database: Database) -> set[str]:
+    with database.transaction() as session:
+        return set(inspect(session.connection()).get_table_names()) - {"alembic_version"}
+
+
+def test_up_down_and_up_again(empty: Database) -> None:
+    assert schema_version(empty) is None
+    assert migrate(empty)
+    assert tables(empty) == set(Base.metadata.tables)
+    assert migrate(empty, "base")
+    assert (tables(empty), schema_version(empty)) == (set(), None)
+    assert migrate(empty)
+    assert schema_version(empty) == head_version()
+    assert not migrate(empty)
+
+
+def test_the_migrations_make_exactly_the_models(database: Database) -> None:
+    with database.transaction() as session:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(session.connection(), opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+        found = inspect(session.connection())
+        keys = [(table, key) for table in Base.metadata.tables for key in found.get_foreign_keys(table)]
+    rules = {(table, *key["constrained_columns"]): key["options"].get("ondelete") for table, key in keys}
+    wanted = {
+        (table.name, *(column.name for column in key.columns)): key.ondelete
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_key_constraints
+    }
+    assert rules == wanted
+
+
+def test_two_at_once_go_one_after_the_other(empty_database_url: str) -> None:
+    def one() -> bool:
+        with closing(Database(empty_database_url)) as database:
+            return migrate(database)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(lambda _: one(), range(3))) == [False, False, True]
+
+
+def test_a_schema_newer_than_this_vpsctl_is_left_alone(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Conflict, match="the schema is at 9999, which this vpsctl does not know"):
+        migrate(database)
+    assert schema_version(database) == "9999"
+
+
+def test_an_installed_package_carries_its_own_migrations(tmp_path: Path, empty_database_url: str) -> None:
+    package = Path(sys.modules["vpsctl"].__path__[0])
+    shutil.copytree(package, tmp_path / "vpsctl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(find_migrations(), tmp_path / "vpsctl" / "_migrations", ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from vpsctl.db.migrate import find_migrations, migrate\nfrom vpsctl.db.session import Database\n"
+        "database = Database(sys.stdin.read())\nprint(find_migrations(), migrate(database))\ndatabase.close()"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(argv, input=empty_database_url, text=True, capture_output=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == [str(tmp_path / "vpsctl" / "_migrations"), "True"]

@@ -1,0 +1,72 @@
+"""Stand-in images: made from packages once, kept as archives in the cache, loaded from there."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.images.apt import Apt
+from tests.images.archive import Layer, base_layer, fill, write_archive
+from tests.images.recipes import BASE, CA_BUNDLE, IMAGES, PACKAGES
+from tests.images.tree import WHEELS, closure, download_wheels, unpack
+
+RELEASE = "bookworm"
+
+
+class Unsupported(Exception):
+    """Stand-ins cannot be made on this machine; the message is a sentence."""
+
+
+def cache_directory() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(home, "vpsctl", "images")
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def archives(names: list[str]) -> dict[str, Path]:
+    """The archive of each named image, made now where the cache does not hold it. Raises Unsupported, AptFailed."""
+    cache = cache_directory()
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = {name: archive_path(cache, name) for name in names}
+        missing = [name for name, path in wanted.items() if not path.exists()]
+        if missing:
+            make(cache, missing)
+    return wanted
+
+
+def archive_path(cache: Path, name: str) -> Path:
+    """Named by all that goes into the image, so that a changed recipe or CA bundle makes a new one."""
+    parts = [BASE.identity(), IMAGES[name].identity(), repr(PACKAGES), WHEELS.read_text(), Path(CA_BUNDLE).read_text()]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return cache / f"{name.replace(':', '_')}.{digest[:12]}.tar"
+
+
+def make(cache: Path, names: list[str]) -> None:
+    if platform.machine() != "x86_64":
+        raise Unsupported(f"stand-in images are made for x86_64, and this machine is {platform.machine()}")
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Unsupported("stand-in images are made from Debian packages, which needs root and apt-get")
+    with TemporaryDirectory(dir=cache) as directory, ThreadPoolExecutor(1) as pool:
+        root, work = Path(directory, "root"), Path(directory)
+        wheels = pool.submit(download_wheels, work / "wheels")
+        packages = Apt(cache / "apt", RELEASE).download(PACKAGES, work / "packages")
+        unpack(root, packages, wheels.result())
+        shared, base = base_layer(root)
+
+        def one(name: str) -> None:
+            own = closure(root, IMAGES[name]) - shared
+            layers = [base, fill(Layer(), root, IMAGES[name], own)] if IMAGES[name].paths else [base]
+            target = archive_path(cache, name)
+            write_archive(target, name, IMAGES[name], layers)
+            for old in cache.glob(f"{name.replace(':', '_')}.*.tar"):
+                if old != target:
+                    old.unlink()
+
+        with ThreadPoolExecutor(2) as writers:
+            list(writers.map(one, names))

@@ -1,0 +1,120 @@
+"""What someone who can write to the database can do to stored values: break them, never change them."""
+
+import pytest
+from sqlalchemy import text
+
+from vpsctl.app import App
+from vpsctl.credentials.read import read_credentials
+from vpsctl.credentials.set import set_credential
+from vpsctl.errors import Failed, VpsctlError
+from vpsctl.secret import Secret
+from vpsctl.vault.key import create_key
+
+COLUMNS = ("key_nonce", "wrapped_key", "nonce", "ciphertext")
+ALL = ", ".join(COLUMNS)
+
+
+@pytest.fixture
+def stored(app: App) -> App:
+    """Credential 1 (FIRST) with versions 1 and 2, credential 2 (SECOND) with version 1, credential 3 (FIRST of acme)."""
+    for name, value, project in (
+        ("FIRST", "old", None),
+        ("FIRST", "new", None),
+        ("SECOND", "other", None),
+        ("FIRST", "acme's", "acme"),
+    ):
+        set_credential(app, name, Secret(value), project=project)
+    return app
+
+
+def run(app: App, statement: str) -> None:
+    with app.database.transaction() as session:
+        session.execute(text(statement))
+
+
+def read(app: App, name: str = "FIRST", project: str | None = None) -> str:
+    return read_credentials(app, [name], project=project)[name][0].reveal()
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("source", ["credential_id = 2", "credential_id = 1 AND version = 1"])
+def test_a_column_of_another_row_does_not_open(stored: App, column: str, source: str) -> None:
+    run(
+        stored,
+        f"UPDATE credential_versions SET {column} = (SELECT {column} FROM credential_versions WHERE {source})"
+        " WHERE credential_id = 1 AND version = 2",
+    )
+    with pytest.raises(Failed) as caught:
+        read(stored)
+    assert caught.value.message == (
+        "credential FIRST version 2: a stored value was altered or moved, and the vault refuses to open it"
+    )
+
+
+@pytest.mark.parametrize("source", ["credential_id = 2", "credential_id = 1 AND version = 1", "credential_id = 3"])
+def test_a_whole_row_in_another_place_does_not_open(stored: App, source: str) -> None:
+    run(
+        stored,
+        f"UPDATE credential_versions SET ({ALL}) = (SELECT {ALL} FROM credential_versions WHERE {source})"
+        " WHERE credential_id = 1 AND version = 2",
+    )
+    with pytest.raises(Failed, match="was altered or moved"):
+        read(stored)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize(
+    "change", ["''::bytea", "substr({0}, 1, length({0}) - 1)", "{0} || '\\x00'", "set_byte({0}, 0, get_byte({0}, 0) # 1)"]
+)
+def test_a_changed_column_does_not_open(stored: App, column: str, change: str) -> None:
+    run(stored, f"UPDATE credential_versions SET {column} = {change.format(column)}")
+    with pytest.raises(Failed, match="was altered or moved"):
+        read(stored)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE credential_versions SET version = 3 WHERE credential_id = 1 AND version = 1",  # a rollback to the old value
+        "UPDATE credentials SET name = CASE name WHEN 'FIRST' THEN 'SECOND' ELSE 'FIRST' END WHERE project_id IS NULL",
+        "UPDATE credentials SET project_id = (SELECT id FROM projects), name = 'SECOND' WHERE id = 2",
+        "UPDATE credential_versions SET key_id = '0123456789abcdef'",
+    ],
+)
+def test_a_renamed_moved_or_renumbered_credential_does_not_open(stored: App, statement: str) -> None:
+    if "CASE" in statement:  # the names are unique at every moment
+        run(stored, "DROP INDEX uq_credentials_name_everywhere")
+    run(stored, statement)
+    name, project = ("SECOND", "acme") if "SELECT" in statement else ("FIRST", None)
+    with pytest.raises(Failed):
+        read(stored, name, project)
+
+
+def test_another_master_key_is_told_by_name_and_opens_nothing(stored: App) -> None:
+    path = stored.settings.home / "master.key"
+    first = stored.vault.key_id
+    path.unlink()
+    create_key(path)
+    with App(stored.settings, stored.actor) as other:
+        with pytest.raises(
+            Failed, match=f"credential FIRST version 2: .* master key {first}, and .* is {other.vault.key_id}"
+        ):
+            read(other)
+        set_credential(other, "FIRST", Secret("set again"))
+        assert read(other) == "set again"
+
+
+def test_the_database_holds_no_value_and_no_key(stored: App) -> None:
+    set_credential(stored, "THIRD", Secret("hunter22hunter22"))
+    with stored.database.transaction() as session:
+        rows = session.execute(text("SELECT * FROM credential_versions")).all()
+    told = repr([[bytes(cell) if isinstance(cell, memoryview) else cell for cell in row] for row in rows])
+    assert "hunter22" not in told
+    assert repr((stored.settings.home / "master.key").read_bytes())[2:-3] not in told
+
+
+def test_a_damaged_value_is_never_skipped_for_another(stored: App) -> None:
+    run(stored, "UPDATE credential_versions SET ciphertext = '\\x00' WHERE credential_id = 3")
+    with pytest.raises(VpsctlError) as caught:
+        read(stored, project="acme")
+    assert isinstance(caught.value, Failed)

@@ -1,0 +1,77 @@
+"""`vpsctl logs`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpsctl.cli import output
+from vpsctl.cli.opened import open_app
+from vpsctl.errors import Invalid
+
+if TYPE_CHECKING:
+    from vpsctl.sites.logs import SiteLine
+
+app = typer.Typer()
+
+
+@app.command()
+def logs(
+    site: Annotated[str, typer.Argument(help="The site.")],
+    service: Annotated[str | None, typer.Option(help="Only this service.")] = None,
+    release: Annotated[str | None, typer.Option(help="Of this release, also when it is stopped.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is printed from now on.")] = False,
+    tail: Annotated[int, typer.Option(help="Lines of each container; 0 for all.", min=0)] = 200,
+    since: Annotated[str | None, typer.Option(help="Not older than 10m, 2h, 1d, or an ISO time.")] = None,
+) -> None:
+    """What the site's containers print. Needs no Postgres.
+
+    Example: vpsctl logs shop --service app -f
+    """
+    from vpsctl.sites.logs import Wanted, follow_logs, read_logs
+    from vpsctl.sites.lookup import release_number
+
+    number = release_number(release, site) if release else None
+    wanted = Wanted(service, number, tail or None, since_time(since) if since else None)
+    with open_app() as opened:
+        if follow:
+            for line in follow_logs(opened, site, wanted):
+                _stream(line)
+        else:
+            output.show(list(read_logs(opened, site, wanted)), _print_all)
+
+
+def _stream(line: SiteLine) -> None:
+    """Followed lines are JSON lines under `--json`: a list has no end to wait for."""
+    from vpsctl.encoding import to_json
+
+    if output.mode.json:
+        output.write(to_json({"data": line}))
+    else:
+        _print(line)
+    output.flush()
+
+
+def _print_all(lines: list[SiteLine]) -> None:
+    for line in lines:
+        _print(line)
+
+
+def _print(line: SiteLine) -> None:
+    short = line.container.rsplit("-", 3)[-3:] if line.release else [line.container]
+    output.write(f"{output.colour('-'.join(short), '36')} {line.text}")
+
+
+def since_time(text: str) -> datetime:
+    """`10m`, `2h`, `1d` ago, or an ISO 8601 time (local unless it names a zone). Raises Invalid."""
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isdigit() and text[-1] in units:
+        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError as error:
+        raise Invalid(
+            f"--since {text!r} is neither a duration nor a time", hint="10m, 2h, 1d or 2026-11-20T14:00"
+        ) from error

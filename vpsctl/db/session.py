@@ -1,0 +1,106 @@
+"""The one way to Postgres: transactions whose errors are ours, and locks that die with their owner."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import NullPool, create_engine, exc
+from sqlalchemy.orm import Session
+
+from vpsctl.db.locate import driver_url
+from vpsctl.db.lock import Lock, held_by
+from vpsctl.encoding import to_json
+from vpsctl.errors import Conflict, Failed, Unavailable
+from vpsctl.secret import Secret
+
+CONNECT = {
+    "connect_timeout": 5,
+    "options": "-c timezone=UTC -c statement_timeout=30000",
+    # A server that vanished without a word is noticed within about half a minute.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30000,
+}
+NO_SCHEMA = ("42P01", "42703")  # undefined table, undefined column
+
+
+class Database:
+    """The ledger. Opens nothing until it is used; `close` gives every connection back."""
+
+    def __init__(self, url: Secret | str) -> None:
+        target = driver_url(url)
+        self.place = f"{target.host or target.query.get('host', 'localhost')}/{target.database}"
+        arguments = {**CONNECT, "application_name": f"vpsctl pid {os.getpid()}"}
+        self._pooled = create_engine(
+            target,
+            connect_args=arguments,
+            pool_size=2,
+            max_overflow=8,
+            pool_pre_ping=True,
+            pool_recycle=900,
+            json_serializer=to_json,
+            hide_parameters=True,
+        )
+        self._alone = create_engine(target, connect_args=arguments, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+    def close(self) -> None:
+        self._pooled.dispose()
+        self._alone.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits when the block ends and rolls back when it raises.
+
+        Raises Unavailable when Postgres cannot be reached or went away, Conflict when a row breaks a constraint,
+        Failed when the schema is not the one this vpsctl knows.
+        """
+        with self._translated(), Session(self._pooled, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def lock(self, name: str, *, holder: str = "") -> Iterator[Lock]:
+        """Hold the advisory lock `name` ("site:shop") on a connection of its own, never waiting for it.
+
+        The server lets go of it as soon as this process dies or its connection breaks: see `Lock.check`.
+        Raises Conflict naming who holds it (`holder` is what others are told), Unavailable without Postgres.
+        """
+        with self._translated():
+            connection = self._alone.connect()
+        lock = Lock(connection)
+        try:
+            lock.describe(holder)
+            lock.take(name)
+            yield lock
+        finally:
+            lock.close()
+
+    def lock_held(self, name: str) -> bool:
+        with self.transaction() as session:
+            return held_by(session.connection(), name) is not None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            raise self._unavailable(error) from error
+        except exc.IntegrityError as error:
+            raise Conflict(
+                f"Postgres refused it: {_first_line(error)}", hint="someone else may have made it meanwhile"
+            ) from error
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise self._unavailable(error) from error
+            if getattr(error.orig, "sqlstate", None) in NO_SCHEMA:
+                raise Failed(f"the schema of {self.place} is not this vpsctl's", hint="vpsctl init") from error
+            raise
+
+    def _unavailable(self, error: exc.SQLAlchemyError) -> Unavailable:
+        return Unavailable(f"Postgres at {self.place} cannot be reached: {_first_line(error)}", hint="vpsctl doctor")
+
+
+def _first_line(error: exc.SQLAlchemyError) -> str:
+    """What the server or driver said, without the statement and its parameters."""
+    cause = getattr(error, "orig", None) or error
+    return next(iter(str(cause).strip().splitlines()), type(cause).__name__)

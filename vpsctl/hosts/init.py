@@ -1,0 +1,163 @@
+"""Setting a machine up, and mending it: every step looks first and changes only what is missing or different."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vpsctl.app import App
+from vpsctl.db.locate import ensure_password
+from vpsctl.db.migrate import head_version, migrate
+from vpsctl.docker_engine.types import ContainerSpec
+from vpsctl.errors import Conflict, VpsctlError
+from vpsctl.hosts.foundation import read_foundation, wanted_containers, wanted_volumes
+from vpsctl.hosts.foundation_plan import Step, plan_foundation
+from vpsctl.hosts.port_holder import find_holder
+from vpsctl.hosts.ready import caddy_version, check_redis, dotted, wait_until_ready
+from vpsctl.hosts.state_directory import make_home, only_one_init
+from vpsctl.secret import Secret
+from vpsctl.sites import naming
+from vpsctl.sites.networks import ensure_ingress
+from vpsctl.vault.key import create_key
+
+PULL_DEADLINE = timedelta(minutes=5)
+FLAGS = {80: "--http-port", 443: "--https-port"}
+
+
+@dataclass(frozen=True)
+class InitStep:
+    name: str
+    changed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class InitResult:
+    changed: bool
+    """False: everything stood already, and nothing was touched."""
+    steps: tuple[InitStep, ...]
+
+
+def ignore(step: InitStep) -> None:
+    """The report of a caller who does not listen."""
+
+
+def init(app: App, report: Callable[[InitStep], None] = ignore) -> InitResult:
+    """Make whatever of the state directory, the foundation and the schema is missing or different.
+
+    Stopped anywhere, it goes on when it is called again. Data volumes are never touched. Raises Unavailable without
+    an engine or an image, Conflict when a port or a name is taken, Failed when a service does not come up.
+    """
+    app.engine.info()
+    made = make_home(app.settings)
+    steps = []
+    with only_one_init(app.settings):
+        for step in _steps(app, made=made):
+            report(step)
+            steps.append(step)
+    return InitResult(any(step.changed for step in steps), tuple(steps))
+
+
+def _steps(app: App, *, made: bool) -> Iterator[InitStep]:
+    settings = app.settings
+    yield InitStep("state directory", made, str(settings.home))
+    yield InitStep("master key", create_key(settings.home / "master.key"), str(settings.home / "master.key"))
+    password = Secret("")
+    if settings.postgres_url is None:
+        password, created = ensure_password(settings)
+        yield InitStep("Postgres password", created, str(settings.home / "postgres-password"))
+    yield InitStep("proxy files", app.proxy.prepare(), str(settings.home / "proxy"))
+    yield from _foundation(app, password)
+    yield _proxy(app)
+    yield _redis(app)
+    yield _schema(app)
+
+
+def _foundation(app: App, password: Secret) -> Iterator[InitStep]:
+    spec = read_foundation(app.settings, password)
+    images: dict[str, str] = {}
+    for name, service in spec.services.items():
+        images[name], step = ensure_image(app, service.image or "")
+        yield step
+    yield _network(app)
+    yield _volumes(app, wanted_volumes(app.settings, spec))
+    wanted = wanted_containers(app.settings, spec, images, app.vault.fingerprint)
+    observed = {item.name: found for item in wanted if (found := app.engine.find_container(item.name))}
+    for planned in plan_foundation(wanted, observed):
+        yield _apply(app, planned)
+    for container in wanted:
+        wait_until_ready(app, container)
+    yield InitStep("foundation answers", False, ", ".join(spec.services) or "nothing of it is ours")
+
+
+def ensure_image(app: App, ref: str) -> tuple[str, InitStep]:
+    """The id of an image that is here, or pulled now. Raises Unavailable or NotFound naming it and what to do."""
+    found = app.engine.find_image(ref)
+    if found is not None:
+        return found.id, InitStep(f"image {ref}", False, "present")
+    try:
+        pulled = app.engine.pull(ref, on_line=lambda line: None, deadline=PULL_DEADLINE)
+    except VpsctlError as error:
+        message = f"the foundation needs the image {ref}, which is not on this machine and cannot be pulled: {error.message}"
+        raise type(error)(
+            message, hint=f"docker pull {ref} when its registry answers, or docker load it from a file"
+        ) from error
+    return pulled.id, InitStep(f"image {ref}", True, "pulled")
+
+
+def _network(app: App) -> InitStep:
+    name = naming.ingress(app.settings.instance)
+    missing = app.engine.find_network(name) is None
+    network = ensure_ingress(app)
+    return InitStep("ingress network", missing, f"{network.name} {network.subnet}")
+
+
+def _volumes(app: App, names: tuple[str, ...]) -> InitStep:
+    labels = {naming.INSTANCE: app.settings.instance, naming.ROLE: "foundation"}
+    missing = [name for name in names if app.engine.find_volume(name) is None]
+    for name in missing:
+        app.engine.create_volume(name, labels=labels)
+    return InitStep("volumes", bool(missing), ", ".join(names))
+
+
+def _apply(app: App, step: Step) -> InitStep:
+    """Stop first: the old and the new container would want the same ports and the same data."""
+    name = step.spec.name
+    if step.action == "recreate":
+        app.engine.stop(name)
+        app.engine.remove(name, force=True)
+    if step.action in ("create", "recreate"):
+        app.engine.create(step.spec)
+    if step.action in ("create", "recreate", "start"):
+        _start(app, step.spec)
+    if step.action == "unpause":
+        app.engine.unpause(name)
+    return InitStep(f"container {name}", step.action != "keep", f"{step.action}: {step.reason}")
+
+
+def _start(app: App, spec: ContainerSpec) -> None:
+    try:
+        app.engine.start(spec.name)
+    except Conflict as error:
+        taken = next((port for port in spec.ports if f"port {port.host_port} " in error.message), None)
+        if taken is None or taken.host_port is None:
+            raise
+        flag = FLAGS.get(taken.container_port, "--http-port")
+        holder = find_holder(app.engine, taken.host_port)
+        raise Conflict(
+            f"port {taken.host_port} is taken by {holder}, and {spec.name} needs it",
+            hint=f"stop that, or choose another port: vpsctl init {flag} {taken.host_port + 8000}",
+        ) from error
+
+
+def _proxy(app: App) -> InitStep:
+    """Its version, and the settings that stand in its configuration (ports, ACME) as they are now."""
+    version = dotted(caddy_version(app))
+    return InitStep("Caddy", app.proxy.ensure_routes([]), version)
+
+
+def _redis(app: App) -> InitStep:
+    return InitStep("Redis", False, check_redis(app.settings))
+
+
+def _schema(app: App) -> InitStep:
+    return InitStep("schema", migrate(app.database), head_version())

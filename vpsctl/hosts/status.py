@@ -1,0 +1,134 @@
+"""The machine, the foundation and every site at a glance; the number of requests does not grow with the sites."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from vpsctl.app import App
+from vpsctl.db.models import Credential, Release, Run, Site
+from vpsctl.docker_engine.types import ContainerSummary
+from vpsctl.errors import Failed, NotFound, Unavailable, VpsctlError
+from vpsctl.hosts.foundation import container_name, own_services
+from vpsctl.hosts.machine import MachineState, read_machine
+from vpsctl.hosts.site_state import SiteState, judge_site
+from vpsctl.run_history import find_interrupted
+from vpsctl.sites import naming
+
+
+@dataclass(frozen=True)
+class FoundationPart:
+    service: str
+    state: str
+    """running, missing, or the Engine's word; "external" for one the operator brought along."""
+    detail: str
+
+
+@dataclass(frozen=True)
+class Status:
+    machine: MachineState
+    foundation: tuple[FoundationPart, ...]
+    sites: tuple[SiteState, ...]
+    notes: tuple[str, ...]
+    """What could not be asked, one sentence each: Postgres or Caddy is down."""
+
+
+@dataclass(frozen=True)
+class _Intent:
+    """What only Postgres knows of a site."""
+
+    source: str
+    pending: bool
+    interrupted: tuple[int, ...]
+
+
+def status(app: App) -> Status:
+    """What Docker and the proxy's files say, and what Postgres adds when it answers. Raises Unavailable without Docker."""
+    info = app.engine.info()
+    containers = app.engine.summaries({naming.INSTANCE: app.settings.instance})
+    notes: list[str] = []
+    intents = _intents(app, notes)
+    domains = _domains(app, notes)
+    groups: dict[str, list[ContainerSummary]] = defaultdict(list)
+    for item in containers:
+        if naming.SITE in item.labels:
+            groups[item.labels[naming.SITE]].append(item)
+    names = sorted(groups.keys() | intents.keys())
+    sites = tuple(_site(app, name, groups.get(name, []), intents.get(name), domains.get(name)) for name in names)
+    machine = read_machine(info.root_dir, app.settings.home)
+    return Status(machine, _foundation(app, containers), sites, tuple(notes))
+
+
+def _site(
+    app: App, name: str, containers: Sequence[ContainerSummary], intent: _Intent | None, domains: tuple[str, ...] | None
+) -> SiteState:
+    current = app.proxy.current(name)
+    serving = int(current.release) if current and current.release.isdigit() else None
+    state = judge_site(name, containers, serving, maintained=app.proxy.maintained(name) is not None)
+    if domains is not None:
+        state = replace(state, domains=domains)
+    if intent is None:
+        return state
+    return replace(state, source=intent.source, pending=intent.pending, interrupted=intent.interrupted)
+
+
+def _foundation(app: App, containers: Sequence[ContainerSummary]) -> tuple[FoundationPart, ...]:
+    by_name = {item.name: item for item in containers}
+    parts = []
+    for service in ("caddy", "postgres", "redis"):
+        found = by_name.get(container_name(app.settings, service))
+        if service not in own_services(app.settings):
+            parts.append(FoundationPart(service, "external", "yours"))
+        elif found is None:
+            parts.append(FoundationPart(service, "missing", "vpsctl init makes it"))
+        else:
+            parts.append(FoundationPart(service, found.state, found.status))
+    return tuple(parts)
+
+
+def _domains(app: App, notes: list[str]) -> Mapping[str, tuple[str, ...]]:
+    """What Caddy serves; when it does not answer, the labels have to do."""
+    try:
+        return {route.site: route.domains for route in app.proxy.routes()}
+    except VpsctlError as error:
+        notes.append(f"Caddy was not asked: {error.message}")
+        return {}
+
+
+def _intents(app: App, notes: list[str]) -> Mapping[str, _Intent]:
+    try:
+        with app.database.transaction() as session:
+            return _read_intents(session)
+    except (Unavailable, Failed, NotFound) as error:
+        notes.append(f"sources, pending changes and runs are not shown: {error.message}")
+        return {}
+
+
+def _read_intents(session: Session) -> Mapping[str, _Intent]:
+    """Four queries, however many sites."""
+    interrupted: dict[str, list[int]] = defaultdict(list)
+    for subject in session.scalars(select(Run.subject).where(Run.state == "running").distinct()):
+        interrupted[subject] = [run.id for run in find_interrupted(session, subject)]
+    newest = select(Credential.name, func.max(Credential.last_version)).group_by(Credential.name)
+    versions = dict(session.execute(newest).tuples().all())
+    rows = session.execute(select(Site, Release).outerjoin(Release, Release.id == Site.current_release_id)).tuples()
+    return {
+        site.name: _Intent(_source(site), _pending(site, release, versions), tuple(interrupted[site.name]))
+        for site, release in rows
+    }
+
+
+def _source(site: Site) -> str:
+    kind = site.source.get("kind", "")
+    place = next((site.source[key] for key in ("location", "url", "path", "image") if site.source.get(key)), "")
+    return f"{kind} {place}".strip()
+
+
+def _pending(site: Site, release: Release | None, versions: Mapping[str, int]) -> bool:
+    """Whether a deploy now would apply something that was set since: variables, scale, a newer credential."""
+    if release is None:
+        return True
+    newer = any(versions.get(name, 0) > version for name, version in release.credentials.items())
+    return newer or site.environment != release.environment or site.scale != release.scale

@@ -1,0 +1,67 @@
+"""Files that only their owner may read: made once and never overwritten, refused when others could have read them."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from vpsctl.errors import Invalid, NotFound
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write `data` to `path` (0600) unless a file stands there; True when it was written.
+
+    The file appears whole or not at all, and two processes at once agree on one of them.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # unlike a rename, it fails when the name is taken
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    _sync(path.parent)
+    return True
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(path: Path, what: str) -> bytes:
+    """The bytes of a private file; `what` names it in sentences ("master key").
+
+    Raises NotFound when there is none, Invalid when it is no regular file, is another user's, or others may read it.
+    """
+    try:
+        file = open(path, "rb", opener=_without_following)  # noqa: SIM115  closed below; only the opening is translated
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no {what} at {path}", hint="vpsctl init, or put the old one back") from error
+    except OSError as error:
+        raise Invalid(f"the {what} at {path} cannot be read: {error.strerror}", hint=f"ls -l {path}") from error
+    with file:
+        _check(path, what, os.fstat(file.fileno()))
+        return file.read()
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would wait for its writer
+
+
+def _check(path: Path, what: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Invalid(f"the {what} at {path} is not a regular file", hint=f"ls -l {path}")
+    if status.st_uid not in (0, os.geteuid()):
+        raise Invalid(f"the {what} at {path} belongs to user {status.st_uid}", hint=f"chown root {path}")
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        raise Invalid(f"the {what} at {path} can be read by others (mode {mode:04o})", hint=f"chmod 600 {path}")

@@ -1,0 +1,44 @@
+"""Garbage: what belongs to releases that no rollback can reach. Ours by label and by reference only; never a volume."""
+
+from dataclasses import dataclass
+
+from vpsctl.app import App
+from vpsctl.sites import naming
+from vpsctl.sites.naming import Names, release_of
+from vpsctl.sites.observe import is_up
+from vpsctl.sites.releases import ReleaseInfo, kept_numbers, list_releases
+
+
+@dataclass(frozen=True)
+class Collected:
+    containers: int
+    images: int
+
+
+def collect(app: App, site: str, *, retain: int) -> Collected:
+    """Remove the stopped containers and the image names of releases past `retain`, and of those that never served."""
+    names = Names(app.settings.instance, site)
+    releases = list_releases(app, site)
+    keep = kept_numbers(releases, retain)
+    containers = 0
+    for item in app.engine.containers(names.labels()):
+        if not is_up(item) and release_of(item.labels) not in keep:
+            app.engine.remove(item.id)
+            containers += 1
+    return Collected(containers, _collect_images(app, names, releases, keep))
+
+
+def _collect_images(app: App, names: Names, releases: tuple[ReleaseInfo, ...], keep: set[int]) -> int:
+    """Each release holds its images by a name of its own; dropping the last name of an image removes it."""
+    used = {item.image_id for item in app.engine.summaries({naming.INSTANCE: names.instance})}
+    held = {image for item in releases if item.number in keep for image in item.images.values()}
+    removed = 0
+    for item in releases:
+        if item.number in keep:
+            continue
+        for service, image in item.images.items():
+            tag = names.image(service, item.number)
+            if app.engine.find_image(tag) is not None:
+                app.engine.remove_image(tag)
+                removed += image not in held | used
+    return removed

@@ -1,0 +1,38 @@
+"""Running a command in a container of a site."""
+
+from collections.abc import Sequence
+
+from vpsctl.app import App
+from vpsctl.docker_engine.types import Container
+from vpsctl.errors import Invalid, NotFound
+from vpsctl.sites import naming
+from vpsctl.sites.naming import Names, release_of
+
+
+def find_running(app: App, site: str, service: str | None) -> Container:
+    """The newest running container of `service`; without one, of the web service or of the only service.
+
+    Needs no Postgres. Raises NotFound when none runs, Invalid when it is not clear which is meant.
+    """
+    running = [
+        item for item in app.engine.containers(Names(app.settings.instance, site).labels()) if item.state == "running"
+    ]
+    if not running:
+        raise NotFound(f"no container of {site} runs", hint=f"vpsctl start {site}, or vpsctl site list")
+    services = sorted({item.labels.get(naming.SERVICE, "") for item in running})
+    web = next((item.labels[naming.SERVICE] for item in running if item.labels.get(naming.ROLE) == "web"), None)
+    chosen = service or web or (services[0] if len(services) == 1 else None)
+    if chosen is None:
+        raise Invalid(
+            f"{site} has several services and no web service", hint=f"--service with one of: {', '.join(services)}"
+        )
+    mine = [item for item in running if item.labels.get(naming.SERVICE) == chosen]
+    if not mine:
+        raise NotFound(f"no container of {site}'s {chosen} runs", hint=f"running: {', '.join(services)}")
+    return max(mine, key=lambda item: (release_of(item.labels), item.name))
+
+
+def run_in_container(app: App, site: str, argv: Sequence[str], *, service: str | None, user: str | None, tty: bool) -> int:
+    """Run `argv` with this process's own streams; its exit code."""
+    container = find_running(app, site, service)
+    return app.engine.exec_terminal(container.id, list(argv), user=user, tty=tty)

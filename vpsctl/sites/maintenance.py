@@ -1,0 +1,36 @@
+"""The maintenance page: shown to everyone instead of the site, by a file the proxy looks for; no reload."""
+
+import html
+from dataclasses import dataclass
+
+from vpsctl import audit
+from vpsctl.app import App
+from vpsctl.sites.lookup import get_site
+
+DEFAULT = "We are making this better, and will be back shortly."
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Back soon</title><style>
+body{{margin:0;min-height:100vh;display:grid;place-items:center;font:1.1rem/1.6 system-ui,sans-serif;color:#222;
+background:#f6f6f4}}
+main{{max-width:34rem;padding:2rem;text-align:center}}
+@media (prefers-color-scheme:dark){{body{{color:#ddd;background:#181818}}}}
+</style></head><body><main><h1>Back soon</h1><p>{message}</p></main></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    site: str
+    on: bool
+    message: str | None
+
+
+def set_maintenance(app: App, site: str, message: str | None) -> Maintenance:
+    """Show `message` with status 503; None serves the site again. Raises NotFound."""
+    with app.database.transaction() as session:
+        row = get_site(session, site)
+        row.maintenance = message
+        app.proxy.maintenance(site, PAGE.format(message=html.escape(message)) if message else None)
+        audit.record(session, app.actor, "site.maintenance", f"site:{site}", {"on": message is not None})
+    return Maintenance(site, message is not None, message)

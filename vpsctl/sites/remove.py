@@ -1,0 +1,73 @@
+"""Removing a site: its route, containers, networks and images; its volumes only when asked for by name."""
+
+from dataclasses import dataclass
+
+from vpsctl import audit
+from vpsctl.app import App
+from vpsctl.db.models import Site
+from vpsctl.errors import Unavailable
+from vpsctl.runs import Report, ignore, start_run
+from vpsctl.sites.deployment import site_lock, site_row
+from vpsctl.sites.naming import Names
+from vpsctl.sites.releases import list_releases
+from vpsctl.sites.stopping import stop_all
+
+
+@dataclass(frozen=True)
+class Removed:
+    site: str
+    containers: int
+    volumes: tuple[str, ...]
+    """Removed with their data."""
+    kept: tuple[str, ...]
+    """Volumes that stay, for `docker volume` or the next site of this name."""
+
+
+def remove_site(app: App, site: str, *, with_data: bool = False, report: Report = ignore) -> Removed:
+    """Take the site away. Killed half way, the same command goes on. Raises NotFound, Conflict."""
+    names = Names(app.settings.instance, site)
+    with site_lock(app, site) as lock:
+        row = site_row(app, site)
+        with start_run(app, "remove", site, detail={"with_data": with_data}, report=report, lock=lock) as run:
+            with run.step("route"):
+                _close_route(app, site)
+            with run.step("containers"):
+                count = _remove_containers(app, names)
+            with run.step("images"):
+                _remove_images(app, names, site)
+            with run.step("networks"):
+                for network in app.engine.networks(names.labels()):
+                    app.engine.remove_network(network.name)
+            with run.step("volumes"):
+                volumes = tuple(item.name for item in app.engine.volumes(names.labels()))
+                for volume in volumes if with_data else ():
+                    app.engine.remove_volume(volume)
+            with app.database.transaction() as session:
+                session.delete(session.get_one(Site, row.id))
+                audit.record(session, app.actor, "site.remove", f"site:{site}", {"with_data": with_data}, run.id)
+            return Removed(site, count, volumes if with_data else (), () if with_data else volumes)
+
+
+def _close_route(app: App, site: str) -> None:
+    try:
+        app.proxy.ensure_routes([], remove=[site])
+    except Unavailable:
+        if app.proxy.current(site) is not None:
+            raise  # a route that stays would answer 502 for ever
+    app.proxy.forget(site)
+
+
+def _remove_containers(app: App, names: Names) -> int:
+    containers = app.engine.containers(names.labels())
+    stop_all(app.engine, containers)
+    for item in containers:
+        app.engine.remove(item.id, force=True)
+    return len(containers)
+
+
+def _remove_images(app: App, names: Names, site: str) -> None:
+    for release in list_releases(app, site):
+        for service in release.images:
+            tag = names.image(service, release.number)
+            if app.engine.find_image(tag) is not None:
+                app.engine.remove_image(tag)

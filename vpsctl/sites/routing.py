@@ -1,0 +1,104 @@
+"""The proxy's routes beside what they should be: shown, and brought back when Caddy lost them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from vpsctl.app import App
+from vpsctl.db.models import Release, Site
+from vpsctl.proxy.types import Route, Upstreams
+from vpsctl.sites import naming
+from vpsctl.sites.naming import Names, release_of
+from vpsctl.sites.observe import Observed, observe
+from vpsctl.sites.plan import hold_time
+from vpsctl.sites.snapshot import draft_of, resolve
+
+
+@dataclass(frozen=True)
+class RouteState:
+    site: str
+    domains: tuple[str, ...]
+    tls: str
+    hold: timedelta
+    release: str | None
+    upstreams: tuple[str, ...]
+    in_flight: int
+    held: bool
+    maintenance: bool
+
+
+@dataclass(frozen=True)
+class Synced:
+    sites: tuple[str, ...]
+    removed: tuple[str, ...]
+    """Routes of sites that are no longer there."""
+    restored: tuple[str, ...]
+    """Sites whose upstream files were missing or held by a command that died."""
+    reloaded: bool
+
+
+def show_routes(app: App) -> tuple[RouteState, ...]:
+    """By site. Needs no Postgres. Raises Unavailable when Caddy does not answer."""
+    return tuple(_state(app, route) for route in app.proxy.routes())
+
+
+def _state(app: App, route: Route) -> RouteState:
+    proxy = app.proxy
+    upstreams = proxy.current(route.site)
+    addresses = upstreams.addresses if upstreams else ()
+    return RouteState(
+        route.site,
+        route.domains,
+        route.tls,
+        route.hold,
+        upstreams.release if upstreams else None,
+        addresses,
+        proxy.in_flight(addresses) if addresses else 0,
+        proxy.held(route.site),
+        proxy.maintained(route.site) is not None,
+    )
+
+
+def sync_routes(app: App) -> Synced:
+    """Every site's current release gets its route and, where they are missing, its upstreams; other routes of ours go."""
+    wanted = _wanted(app)
+    restored = tuple(sorted(site for site in wanted if _restore(app, site)))
+    known = {route.site for route in app.proxy.routes()}
+    removed = tuple(sorted(known - set(wanted)))
+    reloaded = app.proxy.ensure_routes(list(wanted.values()), remove=removed)
+    for site in removed:
+        app.proxy.forget(site)
+    return Synced(tuple(sorted(wanted)), removed, restored, reloaded)
+
+
+def _wanted(app: App) -> dict[str, Route]:
+    routes = {}
+    with app.database.transaction() as session:
+        rows = session.execute(select(Site, Release).join(Release, Release.id == Site.current_release_id)).all()
+    for site, release in rows:
+        spec = resolve(app, draft_of(app, site, release)).spec
+        if spec.intent.web is not None and spec.intent.web.domains:
+            routes[site.name] = Route(site.name, spec.intent.web.domains, spec.intent.web.tls, hold_time(spec))
+    return routes
+
+
+def _restore(app: App, site: str) -> bool:
+    """Point the proxy at the newest running web containers, unless it points somewhere already."""
+    if app.proxy.current(site) is not None or app.database.lock_held(f"site:{site}"):
+        return False
+    target = running_web(observe(app.engine, app.proxy, Names(app.settings.instance, site)))
+    if target is None:
+        return False
+    app.proxy.switch(site, target)
+    return True
+
+
+def running_web(observed: Observed) -> Upstreams | None:
+    """The newest release whose web containers run, and where they are reached."""
+    web = [item for item in observed.containers if item.state == "running" and item.labels.get(naming.ROLE) == "web"]
+    newest = max((release_of(item.labels) for item in web), default=None)
+    if newest is None:
+        return None
+    addresses = [f"{item.name}:{item.labels[naming.PORT]}" for item in web if release_of(item.labels) == newest]
+    return Upstreams(str(newest), tuple(sorted(addresses)))

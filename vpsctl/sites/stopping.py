@@ -1,0 +1,28 @@
+"""Stopping containers of a site: together, each with its own grace."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from vpsctl.docker_engine.engine import Engine
+from vpsctl.docker_engine.types import Container
+from vpsctl.sites import naming
+from vpsctl.sites.compose.spec import SiteSpec
+
+GRACE = timedelta(seconds=10)
+"""The Engine's own default between SIGTERM and SIGKILL."""
+
+
+def stop_all(engine: Engine, containers: Sequence[Container], spec: SiteSpec | None = None) -> None:
+    """Stop them at the same time, since each may use its whole grace. Already stopped ones are left."""
+    running = [item for item in containers if item.state in ("running", "restarting", "paused")]
+    if not running:
+        return
+    with ThreadPoolExecutor(max_workers=len(running)) as pool:
+        list(pool.map(lambda item: engine.stop(item.id, grace=grace(item, spec)), running))
+
+
+def grace(container: Container, spec: SiteSpec | None) -> timedelta | None:
+    """The service's stop_grace_period; None leaves it to what the container was created with."""
+    service = spec.services.get(container.labels.get(naming.SERVICE, "")) if spec else None
+    return service.stop_grace_period if service else None
