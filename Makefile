@@ -1,7 +1,7 @@
 # Every target sets up what it needs; `make` alone lists them.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-TYPED := vpsctl tests/images quickstart .ci
+TYPED := vpsctl migrations tests/images tests/engines tests/project quickstart .ci
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test check bench format lock clean venv setup-engine images engine26
@@ -19,12 +19,12 @@ check: .venv/stamp ## lint, format, types, import contracts, dead code, dependen
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy $(TYPED)
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/vulture
 	@$(PYTHON) .ci/audit.py
 
-bench: setup-engine images ## run the benchmarks and print their tables (ARGS="switch" picks some)
-	@$(PYTHON) tests/benchmarks/run.py $(ARGS)
+bench: setup-engine images ## run the benchmarks and print their tables (ARGS=switch picks one)
+	@for file in tests/benchmarks/$(or $(ARGS),*).py; do $(PYTHON) "$$file" || exit 1; done
 
 format: .venv/stamp ## format the code and mend what the linter can
 	@.venv/bin/ruff check --fix --quiet . || true

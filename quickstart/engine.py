@@ -18,6 +18,7 @@ DEFAULT = "unix:///var/run/docker.sock"
 PACKAGES = {"git": "git", "iptables": "iptables", "dockerd": "docker.io"}
 """Program -> Debian package. iptables stands beside docker.io because not every release pulls it in."""
 START_SECONDS = 60
+ENDED_SECONDS = 5
 PATH_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -65,7 +66,7 @@ def install(packages: list[str]) -> None:
         fail(f"missing: {' '.join(packages)}. Install them, or run this as root on Debian or Ubuntu.")
     say(f"installing {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0"]
     wanted = [*apt, "install", "-y", "--no-install-recommends", *packages]
     if subprocess.run(wanted, env=environment, stdout=sys.stderr, check=False).returncode:
         subprocess.run([*apt, "update"], env=environment, stdout=sys.stderr, check=False)
@@ -80,24 +81,32 @@ def start(url: str, cache: Path) -> None:
     if Path("/run/systemd/system").is_dir():
         say("starting the Docker Engine with systemctl")
         subprocess.run(["systemctl", "enable", "--now", "docker"], stdout=sys.stderr, check=False)
-        wait(url, "journalctl -u docker")
+        if not wait(url):
+            fail(f"the Docker Engine does not answer at {url}. See: journalctl -u docker")
         return
     log = cache / "dockerd.log"
     say(f"no systemd runs here: starting dockerd by hand, its log is {log}")
-    with log.open("ab") as output:
-        subprocess.Popen(
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
         )
-    wait(url, f"tail {log}")
+    if not wait(url, daemon):
+        last = log.read_text(errors="replace").strip().splitlines()[-1:]
+        fail(f"the Docker Engine does not answer at {url}. The last line of {log}: {''.join(last)}")
 
 
-def wait(url: str, explain: str) -> None:
+def wait(url: str, daemon: "subprocess.Popen[bytes] | None" = None) -> bool:
+    """Until the Engine answers. A daemon that ended gets a little time: the package may have started another one first."""
     deadline = time.monotonic() + START_SECONDS
     while not answers(url):
+        if daemon and daemon.poll() is not None:
+            deadline = min(deadline, time.monotonic() + ENDED_SECONDS)
+            daemon = None
         if time.monotonic() > deadline:
-            fail(f"the Docker Engine does not answer at {url} after {START_SECONDS} s. See: {explain}")
+            return False
         time.sleep(0.1)
     say(f"the Docker Engine answers at {url}")
+    return True
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ class VpsctlError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class Invalid(VpsctlError):
     """The input is wrong: the key, the value, the line."""

@@ -1,8 +1,10 @@
-"""Files that only their owner may read: made once and never overwritten, refused when others could have read them."""
+"""Files that only their owner may read: written whole or not at all, refused when others could have read them."""
 
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vpsctl.errors import Invalid, NotFound
@@ -13,6 +15,25 @@ def write_new(path: Path, data: bytes) -> bool:
 
     The file appears whole or not at all, and two processes at once agree on one of them.
     """
+    with _draft(path, data) as draft:
+        try:
+            os.link(draft, path)  # unlike a rename, it fails when the name is taken
+        except FileExistsError:
+            return False
+    _sync(path.parent)
+    return True
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write `data` to `path` (0600) over what stands there: the old file or the new one, never a part. Raises OSError."""
+    with _draft(path, data) as draft:
+        os.replace(draft, path)
+    _sync(path.parent)
+
+
+@contextmanager
+def _draft(path: Path, data: bytes) -> Iterator[Path]:
+    """The bytes in a file beside `path`, which is gone afterwards."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -20,13 +41,9 @@ def write_new(path: Path, data: bytes) -> bool:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)  # unlike a rename, it fails when the name is taken
-    except FileExistsError:
-        return False
+        yield draft
     finally:
-        draft.unlink()
-    _sync(path.parent)
-    return True
+        draft.unlink(missing_ok=True)
 
 
 def _sync(directory: Path) -> None:

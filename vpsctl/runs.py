@@ -189,7 +189,10 @@ class RunLog:
             self._write(self._update_run(error=told, pid=0), last=True)
             return
         state = "failed" if error is not None and self._outcome == "succeeded" else self._outcome
-        self._write(self._update_run(state=state, error=told, finished_at=_now()), last=True)
+        values: dict[str, Any] = {"state": state, "error": told, "finished_at": _now()}
+        if state == "running":  # left half way: this process lives on, and is no longer at it
+            values |= {"finished_at": None, "born": 0}
+        self._write(self._update_run(**values), last=True)
 
     def _update_run(self, **values: Any) -> Callable[[Session], object]:
         change = update(Run).where(Run.id == self.id).values(**values)
@@ -247,8 +250,7 @@ def start_run(
     """
     with ExitStack() as stack:
         with app.database.transaction() as session:
-            plain = Scrubber().value(to_plain(detail))
-            row = Run(kind=kind, subject=subject, state="running", detail=plain, **_me(app))
+            row = Run(kind=kind, subject=subject, state="running", detail=Scrubber().value(to_plain(detail)), **_me(app))
             session.add(row)
             session.flush()
             _hold(app, row, lock, stack)  # before others can see the row, so it never looks interrupted
@@ -271,7 +273,7 @@ def resume_run(app: App, run_id: int, *, report: Report = ignore, lock: Lock | N
             if alive(row):
                 raise Conflict(f"run {run_id} goes on in process {row.pid}", hint=f"vpsctl run show {run_id}")
             _hold(app, row, lock, stack)
-            for name, value in _me(app).items():
+            for name, value in {**_me(app), "error": None}.items():
                 setattr(row, name, value)
             run = RunLog(app, row, report)
             _catch_up(run, session)
@@ -332,16 +334,12 @@ def _told(error: BaseException) -> dict[str, str]:
 
 
 def _me(app: App) -> dict[str, Any]:
-    pid = os.getpid()
-    ticks = born(pid) or 0
-    return {"actor": app.actor.name, "door": app.actor.door, "host": socket.gethostname(), "pid": pid, "born": ticks}
+    process = {"host": socket.gethostname(), "pid": os.getpid(), "born": born(os.getpid()) or 0}
+    return {"actor": app.actor.name, "door": app.actor.door, **process}
 
 
 def alive(run: Run) -> bool:
-    """Whether the very process that a run names lives on this machine, with its lock or without it.
-
-    Postgres drops every lock when it restarts, and a detached run survives that.
-    """
+    """Whether the process that a run names lives on this machine; Postgres drops its lock when it restarts."""
     return run.host == socket.gethostname() and run.born == born(run.pid)
 
 

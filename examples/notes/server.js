@@ -1,7 +1,6 @@
 // Notes with pictures: the text in Postgres, the pictures on a volume.
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { open, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -78,13 +77,11 @@ async function show(request, response) {
 
 async function picture(name, response) {
   const kind = KINDS.find(([extension]) => name.endsWith(`.${extension}`))
-  const headers = { 'content-type': kind[1], 'cache-control': 'public, max-age=31536000, immutable' }
-  const file = createReadStream(join(UPLOADS, name))
-  file.once('open', () => response.writeHead(200, headers))
-  await pipeline(file, response).catch((error) => {
-    if (error.code === 'ENOENT') throw new Refused(404, 'no such picture')
-    throw error
+  const file = await open(join(UPLOADS, name)).catch((error) => {
+    throw error.code === 'ENOENT' ? new Refused(404, 'no such picture') : error
   })
+  response.writeHead(200, { 'content-type': kind[1], 'cache-control': 'public, max-age=31536000, immutable' })
+  await pipeline(file.createReadStream(), response)
 }
 
 async function healthy(response) {
@@ -110,7 +107,7 @@ const server = createServer((request, response) => {
     if (!error.status) console.error(`${request.method} ${request.url}: ${error.message}`)
     if (response.headersSent) return response.destroy()
     response.writeHead(error.status ?? 503, { 'content-type': 'text/plain', connection: 'close' })
-    response.end(`${error.status ? error.message : 'the database does not answer'}\n`)
+    response.end(`${error.status ? error.message : 'try again in a moment'}\n`)
   })
 })
 

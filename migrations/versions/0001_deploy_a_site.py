@@ -194,6 +194,7 @@ def _sites() -> None:
 
 def downgrade() -> None:
     op.drop_constraint("fk_sites_current_release_id", "sites")
-    for table in ("audit", "ports", "releases", "sites", "credential_versions", "credentials", "run_log", "run_steps", "runs"):
+    for table in ("audit", "ports", "releases", "sites", "credential_versions", "credentials"):
         op.drop_table(table)
-    op.drop_table("projects")
+    for table in ("run_log", "run_steps", "runs", "projects"):
+        op.drop_table(table)

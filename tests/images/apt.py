@@ -88,6 +88,13 @@ class Apt:
         self._run("install", *flags, *packages)
         return sorted(into.glob("*.deb"))
 
+    def download_alone(self, packages: tuple[str, ...], into: Path) -> list[Path]:
+        """Fetches these packages without what they depend on. Raises AptFailed."""
+        self._update()
+        into.mkdir(parents=True)
+        self._run("download", *packages, cwd=into)
+        return sorted(into.glob("*.deb"))
+
     def _update(self) -> None:
         stamp = self.directory / "updated"
         if stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_FRESH_SECONDS:
@@ -101,7 +108,7 @@ class Apt:
         self._run("update")
         stamp.touch()
 
-    def _run(self, *arguments: str) -> None:
+    def _run(self, *arguments: str, cwd: Path | None = None) -> None:
         options = {
             "Dir::Etc::sourcelist": "/dev/null",
             "Dir::Etc::sourceparts": self.directory / "sources",
@@ -114,12 +121,8 @@ class Apt:
             "Acquire::Retries": 2,
         }
         flags = [item for key, value in options.items() for item in ("-o", f"{key}={value}")]
-        done = subprocess.run(
-            ["apt-get", "-q", *flags, *arguments],
-            text=True,
-            capture_output=True,
-            env={**os.environ, "LC_ALL": "C"},
-            check=False,
-        )
+        command = ["apt-get", "-q", *flags, *arguments]
+        environment = {**os.environ, "LC_ALL": "C"}
+        done = subprocess.run(command, text=True, capture_output=True, env=environment, cwd=cwd, check=False)
         if done.returncode:
             raise AptFailed("\n".join((done.stdout + done.stderr).strip().splitlines()[-8:]))

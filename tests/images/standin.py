@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from tests.images.apt import Apt
 from tests.images.archive import Layer, base_layer, fill, write_archive
-from tests.images.recipes import BASE, CA_BUNDLE, IMAGES, PACKAGES
-from tests.images.tree import WHEELS, closure, download_wheels, unpack
+from tests.images.recipes import CA_BUNDLE, IMAGES, PACKAGES
+from tests.images.tree import closure, download_wheels, unpack
 
 RELEASE = "bookworm"
 
@@ -21,33 +21,32 @@ class Unsupported(Exception):
     """Stand-ins cannot be made on this machine; the message is a sentence."""
 
 
-def cache_directory() -> Path:
+def cache_directory(name: str = "images") -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(home, "vpsctl", "images")
+    directory = Path(home, "vpsctl", name)
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
 
 def archives(names: list[str]) -> dict[str, Path]:
     """The archive of each named image, made now where the cache does not hold it. Raises Unsupported, AptFailed."""
-    cache = cache_directory()
+    cache, version = cache_directory(), recipe_version()
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = {name: archive_path(cache, name) for name in names}
-        missing = [name for name, path in wanted.items() if not path.exists()]
+        wanted = {name: cache / f"{name.replace(':', '_')}.{version}.tar" for name in names}
+        missing = {name: path for name, path in wanted.items() if not path.exists()}
         if missing:
             make(cache, missing)
     return wanted
 
 
-def archive_path(cache: Path, name: str) -> Path:
-    """Named by all that goes into the image, so that a changed recipe or CA bundle makes a new one."""
-    parts = [BASE.identity(), IMAGES[name].identity(), repr(PACKAGES), WHEELS.read_text(), Path(CA_BUNDLE).read_text()]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return cache / f"{name.replace(':', '_')}.{digest[:12]}.tar"
+def recipe_version() -> str:
+    """Of all that goes into an image: a change to this folder or to the machine's CA bundle makes new ones."""
+    parts = sorted(path for path in Path(__file__).parent.iterdir() if path.is_file())
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in [*parts, Path(CA_BUNDLE)])).hexdigest()[:12]
 
 
-def make(cache: Path, names: list[str]) -> None:
+def make(cache: Path, targets: dict[str, Path]) -> None:
     if platform.machine() != "x86_64":
         raise Unsupported(f"stand-in images are made for x86_64, and this machine is {platform.machine()}")
     if os.geteuid() != 0 or not shutil.which("apt-get"):
@@ -62,11 +61,9 @@ def make(cache: Path, names: list[str]) -> None:
         def one(name: str) -> None:
             own = closure(root, IMAGES[name]) - shared
             layers = [base, fill(Layer(), root, IMAGES[name], own)] if IMAGES[name].paths else [base]
-            target = archive_path(cache, name)
-            write_archive(target, name, IMAGES[name], layers)
             for old in cache.glob(f"{name.replace(':', '_')}.*.tar"):
-                if old != target:
-                    old.unlink()
+                old.unlink()
+            write_archive(targets[name], name, IMAGES[name], layers)
 
         with ThreadPoolExecutor(2) as writers:
-            list(writers.map(one, names))
+            list(writers.map(one, targets))

@@ -1,6 +1,5 @@
 """vpsctl container: every container on the machine, ours or not."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,15 +29,24 @@ def list_(all_: Annotated[bool, typer.Option("--all", "-a", help="Those that do 
 
 def _render_list(found: "tuple[ContainerSummary, ...]") -> None:
     rows = [
-        (item.name, item.state, item.image, item.labels.get("vpsctl.site", "-"), _ports(item.ports), item.status)
+        (item.name, item.state, _image(item.image), item.labels.get("vpsctl.site", "-"), _ports(item.ports), item.status)
         for item in found
     ]
     output.table(("NAME", "STATE", "IMAGE", "SITE", "PORTS", "STATUS"), rows)
 
 
 def _ports(ports: "tuple[PortBinding, ...]") -> str:
-    shown = {f"{port.host_ip}:{port.host_port}->{port.container_port}/{port.protocol}" for port in ports}
-    return ", ".join(sorted(shown)) or "-"
+    return ", ".join(sorted({_port(port) for port in ports})) or "-"
+
+
+def _port(port: "PortBinding") -> str:
+    host = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+    return f"{host}:{port.host_port}->{port.container_port}/{port.protocol}"
+
+
+def _image(reference: str) -> str:
+    """A container made from an image id shows it in full, which is 71 characters."""
+    return reference.removeprefix("sha256:")[:12] if reference.startswith("sha256:") else reference
 
 
 @app.command("show")
@@ -55,7 +63,7 @@ def _render_one(found: "Container") -> None:
     facts = {
         "name": found.name,
         "id": found.id[:12],
-        "image": found.image,
+        "image": _image(found.image),
         "state": f"{found.state}{health}" + ("" if found.state == "running" else f", exit code {found.exit_code}"),
         "created": found.created.isoformat(timespec="seconds"),
         "started": found.started.isoformat(timespec="seconds") if found.started else "never",
@@ -121,10 +129,10 @@ def logs(
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="From then on: 10m, 2h, 3d or a date and time.")] = None,
 ) -> None:
     """What a container printed; --json -f prints one object a line. Example: vpsctl container logs vpsctl-caddy -f -n 20"""
-    from vpsctl.cli.ages import parse_since
+    from vpsctl.cli.logs import since_time
     from vpsctl.hosts.containers import read_logs
 
-    moment = parse_since(since, datetime.now(UTC)) if since else None
+    moment = since_time(since) if since else None
     with open_app() as opened:
         lines = read_logs(opened, name, tail=tail, since=moment, follow=follow)
         if output.mode.json and not follow:
@@ -135,18 +143,15 @@ def logs(
 
 
 def _print_line(line: "LogLine") -> None:
-    import sys
-
     if output.mode.json:
         from vpsctl.encoding import to_json
 
         output.write(to_json({"data": line}))
-        sys.stdout.flush()
     elif line.stream == "stderr":
         output.say(line.text)
     else:
         output.write(line.text)
-        sys.stdout.flush()
+    output.flush()
 
 
 @app.command("stats")

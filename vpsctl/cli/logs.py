@@ -67,11 +67,11 @@ def _print(line: SiteLine) -> None:
 def since_time(text: str) -> datetime:
     """`10m`, `2h`, `1d` ago, or an ISO 8601 time (local unless it names a zone). Raises Invalid."""
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    if text[:-1].isdigit() and text[-1] in units:
-        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
     try:
+        if text[:-1].isdigit() and text[-1] in units:
+            return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Invalid(
             f"--since {text!r} is neither a duration nor a time", hint="10m, 2h, 1d or 2026-11-20T14:00"
         ) from error

@@ -42,11 +42,12 @@ class Builds(Connection):
     def build(self, spec: BuildSpec, *, on_line: Callable[[str], None]) -> Image:
         """Build and tag an image; `on_line` hears the log as it comes.
 
-        Which builder, and what its caps are worth (tried on Engine 20.10):
+        Which builder, and what its caps are worth (tried on Engines 20.10 and 26.1):
 
         * Without `memory` and `cpus`: BuildKit, if a `docker` program on the PATH can do it; else the Engine's own.
-        * With them: the Engine's own builder, which caps each step's container. BuildKit in the Engine takes
-          `--memory`, `--cpu-quota` and `--cgroup-parent` and ignores all three: its steps run in `/docker/buildkit`.
+        * With them: the Engine's own builder, which caps each step's container. BuildKit in the Engine takes `--memory`
+          and `--cpu-quota` and ignores both; `--cgroup-parent` is ignored by 20.10 (its steps run in
+          `/docker/buildkit`) and obeyed by 26.1 with buildx, where someone would have to make that group first.
         * With them, and a Dockerfile that only BuildKit can build (`RUN --mount`, `COPY --chmod`, heredocs): BuildKit,
           uncapped, and the first line says so.
 
@@ -152,10 +153,16 @@ def _read(spec: BuildSpec) -> str:
         raise Invalid(said, hint="write one, or name the one there is") from error
 
 
+def _ignore_file(spec: BuildSpec) -> Path:
+    """As BuildKit has it: <Dockerfile>.dockerignore where there is one, in place of the context's own."""
+    beside = Path(spec.context) / f"{spec.dockerfile}.dockerignore"
+    return beside if beside.is_file() else Path(spec.context) / ".dockerignore"
+
+
 @contextmanager
 def _context(spec: BuildSpec) -> Iterator[tuple[Any, str | None]]:
     """The context as a temporary tar file, less what .dockerignore names; and the name of the Dockerfile in it."""
-    ignore = Path(spec.context) / ".dockerignore"
+    ignore = _ignore_file(spec)
     try:
         name, content = process_dockerfile(spec.dockerfile, spec.context)
         patterns = [line.strip() for line in ignore.read_text().splitlines()] if ignore.is_file() else []

@@ -18,9 +18,9 @@ from vpsctl.docker_engine.unix_socket import ClosingAdapter
 from vpsctl.errors import Invalid, NotFound
 
 FLOOR = "1.41"
-"""Docker 20.10: the oldest API with what we use (one-shot stats, cgroup v2)."""
-CEILING = "1.47"
-"""Docker 27: the newest API read and tested against. A newer Engine is spoken to in this version."""
+"""Docker 20.10: the oldest Engine the tests run against."""
+CEILING = "1.45"
+"""Docker 26: the newest API they have run against. A newer Engine is spoken to in this version, which all of them take."""
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 POOL = 64
@@ -61,6 +61,7 @@ class Connection:
 
     def _client(self, version: str) -> APIClient:
         client = APIClient(self.url, version=version, timeout=int(ANSWER_SECONDS), max_pool_size=POOL)
+        client.trust_env = False  # no proxy between us and the Engine, whatever the environment says
         if self.url.startswith("unix://"):
             path = "http+" + self.url
             client.mount("http+docker://", ClosingAdapter(path, int(ANSWER_SECONDS), max_pool_size=POOL))

@@ -1,13 +1,14 @@
 """The Engine's JSON as our frozen types: pure functions."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
 from vpsctl.docker_engine.types import (
     Container,
     ContainerSummary,
     EngineInfo,
+    HealthcheckSpec,
     Image,
     Mount,
     Network,
@@ -155,7 +156,26 @@ def decode_image(body: Mapping[str, Any]) -> Image:
         entrypoint=tuple(config.get("Entrypoint") or ()),
         user=config.get("User") or "",
         stop_signal=config.get("StopSignal") or None,
+        working_dir=config.get("WorkingDir") or "",
+        healthcheck=decode_healthcheck(config.get("Healthcheck")),
     )
+
+
+def decode_healthcheck(body: Mapping[str, Any] | None) -> HealthcheckSpec | None:
+    """Times are in nanoseconds there; zero is the Engine's default."""
+    if not body:
+        return None
+    return HealthcheckSpec(
+        tuple(body.get("Test") or ()),
+        interval=_nanoseconds(body.get("Interval")),
+        timeout=_nanoseconds(body.get("Timeout")),
+        retries=body.get("Retries") or None,
+        start_period=_nanoseconds(body.get("StartPeriod")),
+    )
+
+
+def _nanoseconds(count: int | None) -> timedelta | None:
+    return timedelta(microseconds=count // 1000) if count else None
 
 
 def _pair(item: str) -> tuple[str, str]:

@@ -8,10 +8,13 @@ import tarfile
 import time
 from typing import Any
 
+from docker.errors import APIError
+
 from vpsctl.docker_engine.connection import Connection
 from vpsctl.docker_engine.refusals import shorten
-from vpsctl.errors import Invalid
+from vpsctl.errors import Invalid, NotFound
 
+STAT = "X-Docker-Container-Path-Stat"
 _LINK = 1 << 27
 _IRREGULAR = 1 << 31 | _LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 """Go's file mode bits: directory, link, device, pipe, socket, character device, irregular."""
@@ -48,6 +51,15 @@ class Files(Connection):
 
     def _stat(self, ref: str, path: str) -> dict[str, Any]:
         """Asked first: the archive of a directory is everything under it."""
-        answer = self.request("HEAD", f"/containers/{ref}/archive", params={"path": path})
-        found: dict[str, Any] = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+        try:
+            answer = self.request("HEAD", f"/containers/{ref}/archive", params={"path": path})
+        except APIError as error:
+            if error.response is None or error.response.status_code != 404:
+                raise
+            # This answer has no body to tell whether it is the container or the file that is missing.
+            self.connected().inspect_container(ref)
+            raise NotFound(f"no file {path} in container {shorten(ref)}", hint="name one that is there") from error
+        if STAT not in answer.headers:
+            raise ConnectionError("an answer without what was asked for")
+        found: dict[str, Any] = json.loads(base64.b64decode(answer.headers[STAT]))
         return found

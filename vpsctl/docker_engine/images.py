@@ -80,18 +80,22 @@ class Images(Connection):
         Raises NotFound for an image the registry does not have, Invalid when it refuses the credentials, Unavailable
         when it does not answer (60 s of silence at most) or the deadline has passed.
         """
-        for line in self._pulled(ref, _credentials(ref, username, password), deadline.total_seconds()):
+        for line in self._pulled(ref, _given(username, password), deadline.total_seconds()):
             on_line(line)
         return self.image(ref)
 
-    def _pulled(self, ref: str, headers: dict[str, str], seconds: float) -> Iterator[str]:
+    def _pulled(self, ref: str, given: dict[str, str], seconds: float) -> Iterator[str]:
         """The lines of a pull. A generator, so that what the caller's `on_line` raises is not taken for the Engine's."""
         repository, tag = parse_repository_tag(ref)
+        if tag and ":" not in tag and ":" in repository.rpartition("/")[2]:
+            # The Engine would take the second tag and forget the first.
+            raise _unpulled(ref, "invalid reference")
         query = {"fromImage": repository, "tag": tag or "latest"}
         until = time.monotonic() + seconds
         with self.asking("image", ref):
             try:
-                options: dict[str, Any] = {"params": query, "headers": headers, "timeout": min(SILENCE_SECONDS, seconds)}
+                options: dict[str, Any] = {"params": query, "timeout": min(SILENCE_SECONDS, seconds)}
+                options["headers"] = _credentials(repository, given)
                 with self.streaming("POST", "/images/create", **options) as response:
                     yield from _pull_lines(ref, response, until)
             except APIError as error:
@@ -102,11 +106,14 @@ class Images(Connection):
                 raise _unpulled(ref, "it did not answer before the timeout") from error
 
 
-def _credentials(ref: str, username: str | None, password: Secret | None) -> dict[str, str]:
-    if username is not None and password is not None:
-        given = {"username": username, "password": password.reveal()}
-    else:
-        registry, _ = auth.resolve_repository_name(parse_repository_tag(ref)[0])
+def _given(username: str | None, password: Secret | None) -> dict[str, str]:
+    return {} if username is None or password is None else {"username": username, "password": password.reveal()}
+
+
+def _credentials(repository: str, given: dict[str, str]) -> dict[str, str]:
+    """The header with the credentials given, else with those of `docker login` for this registry."""
+    if not given:
+        registry, _ = auth.resolve_repository_name(repository)
         given = auth.load_config().resolve_authconfig(registry) or {}
     return {"X-Registry-Auth": auth.encode_header(given).decode()} if given else {}
 

@@ -84,11 +84,12 @@ def _conflict(status: int, said: str, subject: Subject) -> Conflict | None:
 
 def _missing(said: str, subject: Subject) -> NotFound:
     """The Engine answers 404 for the thing asked for and for another that it needs (an image, a network)."""
-    other = re.search(r"(?:no such (\w+): (\S+)|(network) (\S+) not found)", said, re.IGNORECASE)
+    other = re.search(r"no such (?P<kind>\w+)(?:: (?P<ref>\S+))?|(?P<net>network) (?P<name>\S+) not found", said, re.I)
     if other is None:
         return NotFound(f"{subject}: {said}", hint=subject.hint)
-    kind, ref = other[1] or other[3], other[2] or other[4]
-    missing = Subject(kind.lower(), subject.ref if kind.lower() == subject.kind else ref)
+    kind = (other["kind"] or other["net"]).lower()
+    named = other["ref"] or other["name"] or subject.ref
+    missing = Subject(kind, subject.ref if kind == subject.kind else named)
     return NotFound(f"no {missing} on this engine", hint=missing.hint)
 
 
@@ -125,6 +126,8 @@ def _reason(chain: list[BaseException]) -> str:
         return "it does not answer in time"
     if any(isinstance(cause, _BROKEN) for cause in chain):
         return "it closed the connection half way"
+    if isinstance(chain[0], ValueError):
+        return "what answers there is not what an Engine says"
     return " ".join(str(chain[-1]).split()) or type(chain[-1]).__name__
 
 

@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import socket
 import termios
@@ -19,6 +18,9 @@ STDIN = 0
 CHUNK = 65_536
 QUIT = b"q"
 RESIZE = b"r"
+RESIZE_TRIES = 50
+RETRY_SECONDS = 0.02
+END_OF_TRANSMISSION = b"\x04"
 
 
 class Terminal:
@@ -63,38 +65,49 @@ class Terminal:
         if self._raw:
             os.write(self._wake, RESIZE)
 
-    def _resized(self, number: int, frame: FrameType | None) -> None:
+    def _resized(self, number: int, _frame: FrameType | None) -> None:
         # Only a word to the thread: a signal handler that asks the Engine could meet a lock its own thread holds.
         os.write(self._wake, RESIZE)
 
     def _copy(self, wire: socket.socket) -> None:
         sources = [self._waking, STDIN]
+        tries = 0
         while True:
-            ready, _, _ = select.select(sources, [], [])
+            ready, _, _ = select.select(sources, [], [], RETRY_SECONDS if tries else None)
             if self._waking in ready:
                 if QUIT in os.read(self._waking, CHUNK):
                     return
-                self._tell_size()
-            elif not _forward(wire):
+                tries = RESIZE_TRIES
+            if STDIN in ready and not self._forward(wire):
                 sources.remove(STDIN)
+            if tries:
+                tries = 0 if self._told_size() else tries - 1
 
-    def _tell_size(self) -> None:
-        size = shutil.get_terminal_size()
-        # The command may have ended meanwhile, and with it what there is to resize; its exit code tells the rest.
-        with suppress(VpsctlError):
+    def _told_size(self) -> bool:
+        """False while the command has not begun, which is a little after the Engine says so; or when it has ended."""
+        try:
+            # Not shutil's: that one believes a stale $COLUMNS.
+            size = os.get_terminal_size(STDIN)
+        except OSError:
+            return True
+        try:
             self._resize(size.lines, size.columns)
+        except VpsctlError:
+            return False
+        return True
 
-
-def _forward(wire: socket.socket) -> bool:
-    """One piece of stdin; False at its end, or when the other side no longer listens."""
-    try:
-        data = os.read(STDIN, CHUNK)
-        if data:
-            wire.sendall(data)
-        else:
-            wire.shutdown(socket.SHUT_WR)
-        return bool(data)
-    except OSError:
+    def _forward(self, wire: socket.socket) -> bool:
+        """One piece of stdin; False at its end, or when the other side no longer listens."""
+        with suppress(OSError):
+            data = os.read(STDIN, CHUNK)
+            if data:
+                wire.sendall(data)
+                return True
+            if self._raw:
+                # A terminal has no end but this character; to close the connection would lose what it still shows.
+                wire.sendall(END_OF_TRANSMISSION)
+            else:
+                wire.shutdown(socket.SHUT_WR)
         return False
 
 

@@ -175,6 +175,8 @@ class Image:
     entrypoint: tuple[str, ...]
     user: str
     stop_signal: str | None
+    working_dir: str = ""
+    healthcheck: HealthcheckSpec | None = None
 
 
 @dataclass(frozen=True)

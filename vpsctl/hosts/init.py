@@ -66,9 +66,12 @@ def _steps(app: App, *, made: bool) -> Iterator[InitStep]:
         password, created = ensure_password(settings)
         yield InitStep("Postgres password", created, str(settings.home / "postgres-password"))
     yield InitStep("proxy files", app.proxy.prepare(), str(settings.home / "proxy"))
+    if settings.redis_url is not None:
+        yield _redis(app)
     yield from _foundation(app, password)
+    if settings.redis_url is None:
+        yield _redis(app)
     yield _proxy(app)
-    yield _redis(app)
     yield _schema(app)
 
 

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 PROC = Path("/proc")
 LISTEN = "0A"
+GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
+"""The process ended meanwhile, or is another user's."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,17 @@ def _owners(inodes: Collection[int]) -> dict[int, str]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     owners: dict[int, str] = {}
     for directory in PROC.glob("[0-9]*/fd"):
-        try:
-            for entry in os.scandir(directory):
-                inode = wanted.get(os.readlink(entry.path))
-                if inode is not None and inode not in owners:
-                    pid = directory.parent.name
-                    owners[inode] = f"{(PROC / pid / 'comm').read_text().strip()} (pid {pid})"
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it ended meanwhile, or is another user's
+        with suppress(*GONE):
+            for entry in os.listdir(directory):
+                inode = wanted.get(_target(directory / entry))
+                if inode is not None:
+                    name = (directory.parent / "comm").read_text().strip()
+                    owners.setdefault(inode, f"{name} (pid {directory.parent.name})")
     return owners
+
+
+def _target(link: Path) -> str:
+    """Where a link in /proc leads; empty when it went away meanwhile."""
+    with suppress(*GONE):
+        return os.readlink(link)
+    return ""

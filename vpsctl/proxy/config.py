@@ -5,7 +5,7 @@ retry, so swapping the files switches the traffic without a reload, and a reques
 refuses sees the new one within `TRY_INTERVAL`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -115,8 +115,11 @@ def merge(running: Sequence[Route], routes: Sequence[Route], remove: Iterable[st
     return [route for route in running if route.site not in gone] + list(routes)
 
 
-def routes_of(config: Json | None) -> list[Route]:
-    """The sites' routes in a configuration made by `install`, by site. Raises Failed when one of ours was altered."""
+def routes_of(config: Json | None, *, skip: Collection[str] = ()) -> list[Route]:
+    """The sites' routes in a configuration made by `install`, by site, but for `skip`.
+
+    Raises Failed when one of ours was altered by hand.
+    """
     kinds: dict[str, Tls] = {
         subject: tls
         for policy in ((config or {}).get("apps", {}).get("tls", {}).get("automation", {}).get("policies") or [])
@@ -127,7 +130,7 @@ def routes_of(config: Json | None) -> list[Route]:
     found = {}
     for route in _all_routes(config):
         site = str(route.get("@id", "")).removeprefix(SITE_ID)
-        if route.get("@id") == SITE_ID + site and SITE.fullmatch(site):
+        if route.get("@id") == SITE_ID + site and SITE.fullmatch(site) and site not in skip:
             found[site] = _read(site, route, kinds)
     return [found[site] for site in sorted(found)]
 

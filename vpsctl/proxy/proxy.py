@@ -149,7 +149,9 @@ class Proxy:
     def _wanted(self, running: Json | None, routes: Sequence[Route], remove: Sequence[str]) -> Json:
         frame = frame_of(self._settings)
         base = (running or {}) if self._settings.caddy_admin else bare(frame)
-        return install(base, merge(routes_of(running), routes, remove), frame)
+        # Read without those that go or change: one that was altered by hand is mended by putting it again.
+        staying = routes_of(running, skip={*remove, *(route.site for route in routes)})
+        return install(base, merge(staying, routes, remove), frame)
 
     def _load(self, config: Json) -> None:
         """The file comes first, so that a full disk is met before Caddy has changed."""
@@ -203,9 +205,7 @@ def token_of(settings: Settings) -> Secret:
         if not path.exists():
             private_file.write_new(path, secrets.token_urlsafe(32).encode() + b"\n")
     except OSError as error:
-        raise Failed(
-            f"cannot write {path}: {error.strerror or error}", hint="run it as root, after vpsctl init"
-        ) from error
+        raise Failed(f"cannot write {path}: {error.strerror or error}", hint="run it as root, after vpsctl init") from error
     return Secret(private_file.read(path, "proxy token").decode().strip())
 
 

@@ -75,13 +75,15 @@ def held(root: Path, site: str) -> bool:
 
 
 def forget(root: Path, site: str) -> None:
-    """Remove the site's files, its maintenance page among them; nothing happens when there are none."""
+    """Remove the site's files, its maintenance page among them; nothing happens when there are none.
+
+    Raises Failed when they cannot be removed. The rename first: no request meets half of them.
+    """
     directory = _directory(root, site)
     gone = root / f".{site}.{os.getpid()}.gone"
-    with _explained(f"cannot remove the upstreams of {site}"):
-        with suppress(FileNotFoundError):
-            directory.rename(gone)
-        shutil.rmtree(gone, ignore_errors=False) if gone.exists() else None
+    with _explained(f"cannot remove the upstreams of {site}"), suppress(FileNotFoundError):
+        directory.rename(gone)
+        shutil.rmtree(gone)
 
 
 def set_maintenance(root: Path, site: str, page: str | None) -> None:

@@ -90,7 +90,7 @@ def register(app: App, fetched: Fetched, *, name: str | None, project: str | Non
     shape = outline(fetched.compose)
     chosen = name or shape.name or slug_from(Path(fetched.source.location).name.removesuffix(".git"))
     check_name(chosen)
-    _check_readable(app, fetched)
+    _check_readable(app, fetched, chosen)
     group = project or shape.project or "default"
     with app.database.transaction() as session:
         _check_free(session, chosen)
@@ -101,7 +101,7 @@ def register(app: App, fetched: Fetched, *, name: str | None, project: str | Non
     return Added(chosen, group, fetched.source.location, shape.services, shape.domains, missing, inferred)
 
 
-def _check_readable(app: App, fetched: Fetched) -> None:
+def _check_readable(app: App, fetched: Fetched, name: str) -> None:
     """Every mistake in the file shows now; credentials may still be set before the first deploy.
 
     A file that needs variables is read by `plan` and `deploy`, since they can only be set once the site is there.
@@ -110,7 +110,7 @@ def _check_readable(app: App, fetched: Fetched) -> None:
     if any(not optional and name not in stand_ins for name, optional in variables_wanted(fetched.compose).items()):
         return
     files = read_env_files(fetched.compose, fetched.checkout.directory)
-    read_site(fetched.compose, variables=stand_ins, files=files, allow=allowances(app.settings))
+    read_site(fetched.compose, variables=stand_ins, files=files, allow=allowances(app.settings), site=name)
 
 
 def _check_free(session: Session, name: str) -> None:

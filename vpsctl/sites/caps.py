@@ -3,14 +3,16 @@
 from vpsctl.app import App
 from vpsctl.docker_engine.types import Container
 from vpsctl.sites import naming
+from vpsctl.sites.adopt.record import label_all
 from vpsctl.sites.capacity import Budget, Cap, Machine, budget
 
 
 def read_budget(app: App) -> Budget:
     """The caps of all containers that run, by site, foundation service and stranger, against the machine."""
     info = app.engine.info()
-    running = (app.engine.find_container(item.id) for item in app.engine.summaries() if item.state == "running")
-    caps = [cap_of(item, app.settings.instance) for item in running if item is not None]
+    found = (app.engine.find_container(item.id) for item in app.engine.summaries() if item.state == "running")
+    running = label_all(app.settings.home, (item for item in found if item is not None))
+    caps = [cap_of(item, app.settings.instance) for item in running]
     return budget(caps, Machine(info.cpus, info.memory))
 
 

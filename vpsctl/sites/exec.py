@@ -7,6 +7,7 @@ from vpsctl.docker_engine.types import Container
 from vpsctl.errors import Invalid, NotFound
 from vpsctl.sites import naming
 from vpsctl.sites.naming import Names, release_of
+from vpsctl.sites.observe import site_containers
 
 
 def find_running(app: App, site: str, service: str | None) -> Container:
@@ -14,9 +15,7 @@ def find_running(app: App, site: str, service: str | None) -> Container:
 
     Needs no Postgres. Raises NotFound when none runs, Invalid when it is not clear which is meant.
     """
-    running = [
-        item for item in app.engine.containers(Names(app.settings.instance, site).labels()) if item.state == "running"
-    ]
+    running = [item for item in site_containers(app, Names(app.settings.instance, site)) if item.state == "running"]
     if not running:
         raise NotFound(f"no container of {site} runs", hint=f"vpsctl start {site}, or vpsctl site list")
     services = sorted({item.labels.get(naming.SERVICE, "") for item in running})

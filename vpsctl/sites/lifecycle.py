@@ -33,7 +33,7 @@ def start_site(app: App, site: str, *, report: Report = ignore) -> Acted:
         row = site_row(app, site)
         with start_run(app, "start", site, report=report, lock=lock) as run:
             names = Names(app.settings.instance, site)
-            wanted = current_containers(observe(app.engine, app.proxy, names), _current(app, row))
+            wanted = current_containers(observe(app, names), _current(app, row))
             started = [item for item in wanted if not is_up(item)]
             with run.step("start"):
                 for item in started:
@@ -48,7 +48,7 @@ def stop_site(app: App, site: str, *, service: str | None = None, report: Report
     with site_lock(app, site) as lock:
         site_row(app, site)
         with start_run(app, "stop", site, report=report, lock=lock) as run:
-            observed = observe(app.engine, app.proxy, Names(app.settings.instance, site))
+            observed = observe(app, Names(app.settings.instance, site))
             running = [item for item in observed.containers if is_up(item) and _is_of(item, service)]
             if service and not running:
                 raise NotFound(f"{site} has no running service {service}", hint=f"vpsctl site show {site}")
@@ -66,7 +66,7 @@ def restart_site(app: App, site: str, *, service: str | None = None, report: Rep
         row = site_row(app, site)
         with start_run(app, "restart", site, report=report, lock=lock) as run:
             names = Names(app.settings.instance, site)
-            observed = observe(app.engine, app.proxy, names)
+            observed = observe(app, names)
             wanted = [item for item in current_containers(observed, _current(app, row)) if _is_of(item, service)]
             if not wanted:
                 raise NotFound(f"{site} has no service {service}", hint=f"vpsctl site show {site}")

@@ -12,7 +12,7 @@ from vpsctl.docker_engine.types import Container
 from vpsctl.errors import NotFound
 from vpsctl.sites import naming
 from vpsctl.sites.naming import Names, release_of
-from vpsctl.sites.observe import is_up
+from vpsctl.sites.observe import is_up, site_containers
 
 START = datetime.min.replace(tzinfo=UTC)
 
@@ -80,7 +80,7 @@ def _lines(app: App, item: Container, wanted: Wanted, *, follow: bool = False) -
 def _containers(app: App, site: str, wanted: Wanted) -> list[Container]:
     found = [
         item
-        for item in app.engine.containers(Names(app.settings.instance, site).labels())
+        for item in site_containers(app, Names(app.settings.instance, site))
         if wanted.service in (None, item.labels.get(naming.SERVICE))
     ]
     if wanted.release is not None:

@@ -20,6 +20,8 @@ REPLICAS = "vpsctl.replicas"
 TLS = "vpsctl.tls"
 MEMORY = "vpsctl.memory"
 """The memory cap in bytes: the Engine's list does not tell it, and `status` asks for no more than the list."""
+ADOPTED = "vpsctl.adopted"
+"""On no container: stands for "we took it over and did not make it", where labels are synthesised (adopt.record)."""
 
 Role = Literal["web", "service", "pre-deploy", "foundation"]
 

@@ -1,19 +1,18 @@
 """What the engine and the proxy hold of a site right now, as one frozen value that plans are made from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vpsctl.docker_engine.engine import Engine
+from vpsctl.app import App
 from vpsctl.docker_engine.types import Container
-from vpsctl.proxy.proxy import Proxy
 from vpsctl.proxy.types import Upstreams
 from vpsctl.sites import naming
+from vpsctl.sites.adopt.record import labelled, read_adoption
 from vpsctl.sites.naming import Names, release_of
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Everything of one site: each container with our labels, running or not, and what the proxy dials."""
+    """Everything of one site: each of its containers, running or not, and what the proxy dials."""
 
     containers: tuple[Container, ...]
     upstreams: Upstreams | None
@@ -42,7 +41,13 @@ def is_up(container: Container) -> bool:
     return container.state in ("running", "restarting", "paused")
 
 
-def observe(engine: Engine, proxy: Proxy, names: Names) -> Observed:
+def observe(app: App, names: Names) -> Observed:
     """One list and an inspect of each; the proxy's part is read from its files, so Caddy may be down."""
-    containers: Sequence[Container] = engine.containers(names.labels())
-    return Observed(tuple(containers), proxy.current(names.site))
+    return Observed(site_containers(app, names), app.proxy.current(names.site))
+
+
+def site_containers(app: App, names: Names) -> tuple[Container, ...]:
+    """Every container of the site, running or not: those with our labels, and those it has taken over, as if they had them."""
+    taken = ((item, app.engine.find_container(item.id)) for item in read_adoption(app.settings.home, names.site))
+    adopted = (labelled(container, item) for item, container in taken if container is not None)
+    return (*app.engine.containers(names.labels()), *adopted)

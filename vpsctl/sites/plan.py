@@ -56,6 +56,9 @@ def _change(spec: SiteSpec, name: str, wanted: tuple[ContainerSpec, ...], observ
     wanted_hash = wanted[0].labels.get(naming.CONFIG)
     if {item.labels.get(naming.CONFIG) for item in present} == {wanted_hash} and len(present) == len(wanted):
         return Change(name, "keep", service.replicas, "its definition has not changed")
+    if any(naming.ADOPTED in item.labels for item in present):
+        reason = "it was adopted, and Docker cannot label what runs: replaced once, stop-first, over the same data"
+        return Change(name, "recreate", service.replicas, reason)
     return Change(name, "recreate", service.replicas, "its definition changed, and only one may hold its volume")
 
 

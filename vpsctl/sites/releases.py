@@ -36,22 +36,26 @@ def next_number(app: App, site_id: int) -> int:
 def record_release(app: App, draft: Draft, *, number: int, images: Mapping[str, str], run_id: int) -> int:
     """The row of a new release; its id."""
     with app.database.transaction() as session:
-        site = get_site(session, draft.site)
-        row = Release(
-            site_id=site.id,
-            number=number,
-            source={**draft.source, "image": draft.image},
-            compose=draft.compose,
-            files=seal_files(app, site, number, draft.files),
-            images=dict(images),
-            environment=dict(draft.environment),
-            scale=dict(draft.scale),
-            credentials=dict(draft.credentials),
-            run_id=run_id,
-        )
+        row = release_row(app, get_site(session, draft.site), draft, number=number, images=images, run_id=run_id)
         session.add(row)
         session.flush()
         return row.id
+
+
+def release_row(app: App, site: Site, draft: Draft, *, number: int, images: Mapping[str, str], run_id: int) -> Release:
+    """For the caller to add to its transaction. The site has its id."""
+    return Release(
+        site_id=site.id,
+        number=number,
+        source={**draft.source, "image": draft.image},
+        compose=draft.compose,
+        files=seal_files(app, site, number, draft.files),
+        images=dict(images),
+        environment=dict(draft.environment),
+        scale=dict(draft.scale),
+        credentials=dict(draft.credentials),
+        run_id=run_id,
+    )
 
 
 def mark_serving(app: App, site_id: int, release_id: int) -> None:

@@ -7,6 +7,8 @@ from vpsctl.app import App
 from vpsctl.db.models import Site
 from vpsctl.errors import Unavailable
 from vpsctl.runs import Report, ignore, start_run
+from vpsctl.sites.adopt.attach import detach_all
+from vpsctl.sites.adopt.record import forget_adoption, read_adoption
 from vpsctl.sites.deployment import site_lock, site_row
 from vpsctl.sites.naming import Names
 from vpsctl.sites.releases import list_releases
@@ -21,6 +23,8 @@ class Removed:
     """Removed with their data."""
     kept: tuple[str, ...]
     """Volumes that stay, for `docker volume` or the next site of this name."""
+    left: tuple[str, ...] = ()
+    """Containers that were adopted, not made by us: off our networks, and otherwise as they were."""
 
 
 def remove_site(app: App, site: str, *, with_data: bool = False, report: Report = ignore) -> Removed:
@@ -30,9 +34,10 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
         row = site_row(app, site)
         with start_run(app, "remove", site, detail={"with_data": with_data}, report=report, lock=lock) as run:
             with run.step("route"):
-                _close_route(app, site)
+                close_route(app, site)
             with run.step("containers"):
                 count = _remove_containers(app, names)
+                left = detach_all(app, names, read_adoption(app.settings.home, site))
             with run.step("images"):
                 _remove_images(app, names, site)
             with run.step("networks"):
@@ -45,10 +50,11 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
             with app.database.transaction() as session:
                 session.delete(session.get_one(Site, row.id))
                 audit.record(session, app.actor, "site.remove", f"site:{site}", {"with_data": with_data}, run.id)
-            return Removed(site, count, volumes if with_data else (), () if with_data else volumes)
+            forget_adoption(app.settings.home, site)
+            return Removed(site, count, volumes if with_data else (), () if with_data else volumes, left)
 
 
-def _close_route(app: App, site: str) -> None:
+def close_route(app: App, site: str) -> None:
     try:
         app.proxy.ensure_routes([], remove=[site])
     except Unavailable:

@@ -87,7 +87,7 @@ def _restore(app: App, site: str) -> bool:
     """Point the proxy at the newest running web containers, unless it points somewhere already."""
     if app.proxy.current(site) is not None or app.database.lock_held(f"site:{site}"):
         return False
-    target = running_web(observe(app.engine, app.proxy, Names(app.settings.instance, site)))
+    target = running_web(observe(app, Names(app.settings.instance, site)))
     if target is None:
         return False
     app.proxy.switch(site, target)

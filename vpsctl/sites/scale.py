@@ -58,6 +58,8 @@ def _release(app: App, row: Site) -> Release:
         release = current_release(session, row)
     if release is None:
         raise Conflict(f"{row.name} was never deployed", hint=f"vpsctl deploy {row.name}")
+    if release.number == 0:
+        raise Conflict(f"{row.name} was adopted: its containers are not vpsctl's yet", hint=f"vpsctl deploy {row.name}")
     return release
 
 

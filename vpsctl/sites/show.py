@@ -63,7 +63,7 @@ def show_site(app: App, site: str) -> SiteDetail:
         row = get_site(session, site)
         release = current_release(session, row)
         ports = list(session.scalars(select(Port).where(Port.site_id == row.id)))
-    observed = observe(app.engine, app.proxy, names)
+    observed = observe(app, names)
     runs: list[RunInfo] = interrupted(app, site)
     return SiteDetail(
         name=site,

@@ -35,7 +35,7 @@ def undo(app: App, names: Names, *, release: int, previous: Previous | None) -> 
     Safe to repeat, and at any point of a deployment: it looks at what is there. Raises Failed when the previous
     release does not come back.
     """
-    observed = observe(app.engine, app.proxy, names)
+    observed = observe(app, names)
     new = [item for item in observed.containers if release_of(item.labels) == release]
     asleep = _asleep(observed, previous, release) if previous else []
     if previous and asleep and observed.upstreams is not None:
@@ -70,11 +70,11 @@ def _asleep(observed: Observed, previous: Previous, release: int) -> list[Contai
 def _serve(app: App, names: Names, previous: Previous | None) -> int | None:
     """Send the traffic to the previous release's web containers once they answer."""
     if previous is None:
-        if app.proxy.current(names.site) is not None:
+        if app.proxy.current(names.site) is not None or app.proxy.held(names.site):
             app.proxy.ensure_routes([], remove=[names.site])
         app.proxy.forget(names.site)
         return None
-    observed = observe(app.engine, app.proxy, names)
+    observed = observe(app, names)
     web = [
         item
         for service in previous.services

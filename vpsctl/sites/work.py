@@ -81,7 +81,7 @@ class Work:
         return self.task.site.name
 
     def observe(self) -> Observed:
-        return observe(self.app.engine, self.app.proxy, self.names)
+        return observe(self.app, self.names)
 
     def place(self) -> Placement:
         images = {service: image.id for service, image in self.images.items()}

@@ -131,6 +131,21 @@ def test_what_was_taken_back_ends_as_undone(app: App) -> None:
     assert show_run(app, run.id).run.error == RunError("failed", "rolled back", "")
 
 
+def test_what_is_left_half_way_is_interrupted_and_can_be_resumed(app: App) -> None:
+    with pytest.raises(Failed), start_run(app, "deploy", "shop") as run, run.step("switch"):
+        run.leave()
+        raise Failed("neither forth nor back")
+    with app.database.transaction() as session:
+        (left,) = find_interrupted(session, "shop")
+    assert (left.id, left.error, left.finished_at) == (run.id, RunError("failed", "neither forth nor back", ""), None)
+    with resume_run(app, run.id) as again:
+        assert again.done_steps == frozenset()
+        assert state(app, again) == "running"
+    record = show_run(app, run.id)
+    assert (record.run.state, record.run.error) == ("succeeded", None)
+    assert record.run.finished_at
+
+
 def test_many_threads_log_into_one_run(app: App) -> None:
     with start_run(app, "deploy", "shop") as run, run.step("pull"):
         threads = [threading.Thread(target=lambda n=n: [run.log(f"{n} {i}") for i in range(60)]) for n in range(4)]

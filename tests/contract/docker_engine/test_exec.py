@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_arguments_arrive_unchanged(engine: Engine, resident: str, argument: str
 
 
 def test_environment_user_and_directory(engine: Engine, resident: str) -> None:
-    given = {"PLAIN": "p'1", "HIDDEN": Secret("h $2")}
+    given: dict[str, str | Secret] = {"PLAIN": "p'1", "HIDDEN": Secret("h $2")}
     done = engine.exec(
         resident, ["sh", "-c", 'echo "$PLAIN|$HIDDEN"; id -u; pwd'], environment=given, user="1234", workdir="/tmp"
     )
@@ -61,12 +62,21 @@ def test_what_cannot_be_executed_has_a_code_and_says_why(
     assert "no" in done.output
 
 
+def when_a_command_runs(engine: Engine, name: str, act: Callable[[], None]) -> threading.Thread:
+    """Do it in a thread, once a command runs beside the container's own two processes."""
+
+    def wait_and_act() -> None:
+        wait_for(lambda: len(engine.top(name)[1]) > 2, "command")
+        act()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
+    return thread
+
+
 def test_a_container_killed_in_mid_command_shows_in_the_exit_code(engine: Engine, start: Callable[..., str]) -> None:
     name = start("")
-    killer = threading.Thread(
-        target=lambda: (wait_for(lambda: len(engine.top(name)[1]) > 2, "command"), engine.kill(name))
-    )
-    killer.start()
+    killer = when_a_command_runs(engine, name, lambda: engine.kill(name))
     done = engine.exec(name, ["sh", "-c", "echo begun; sleep 60"])
     killer.join()
     assert (done.exit_code, done.output) == (137, "begun\n")
@@ -74,14 +84,11 @@ def test_a_container_killed_in_mid_command_shows_in_the_exit_code(engine: Engine
 
 def test_a_container_removed_in_mid_command_is_a_failure(engine: Engine, start: Callable[..., str]) -> None:
     name = start("")
-    killer = threading.Thread(
-        target=lambda: (wait_for(lambda: len(engine.top(name)[1]) > 2, "command"), engine.remove(name, force=True))
-    )
-    killer.start()
+    killer = when_a_command_runs(engine, name, lambda: engine.remove(name, force=True))
     try:
         done = engine.exec(name, ["sleep", "60"])
     except Failed as error:
-        assert "removed" in error.message  # noqa: PT017  the Engine may still tell the exit code: both are true
+        assert "removed" in error.message
     else:
         assert done.exit_code == 137
     killer.join()
@@ -90,7 +97,7 @@ def test_a_container_removed_in_mid_command_is_a_failure(engine: Engine, start: 
 def test_a_stopped_container_runs_nothing(engine: Engine, start: Callable[..., str]) -> None:
     name = start("")
     engine.kill(name)
-    engine.wait(name, timeout=__import__("datetime").timedelta(seconds=10))
+    engine.wait(name, timeout=timedelta(seconds=10))
     with pytest.raises(Conflict, match="not running"):
         engine.exec(name, ["true"])
 
@@ -124,12 +131,13 @@ def test_files_that_are_not_there_or_not_files(engine: Engine, resident: str) ->
         engine.get_file("nobody", "/bin/sh")
 
 
-def test_stats_of_those_that_run(engine: Engine, start: Callable[..., str], resident: str) -> None:
+def test_stats_of_those_that_run(engine: Engine, start: Callable[..., str]) -> None:
+    idle = start("-idle", memory=64 << 20)
     stopped = start("-stopped", command=("true",))
     busy = start("-busy", command=("sh", "-c", "while :; do :; done"), nano_cpus=300_000_000, memory=32 << 20)
     wait_for(lambda: engine.container(stopped).state == "exited", "end")
-    found = engine.stats([busy, "nobody", stopped, resident])
-    assert [sample.name for sample in found] == [busy, resident]
+    found = engine.stats([busy, "nobody", stopped, idle])
+    assert [sample.name for sample in found] == [busy, idle]
     assert 15 < found[0].cpu_percent < 45
     assert found[1].cpu_percent < 10
     assert (found[0].memory_limit, found[1].memory_limit) == (32 << 20, 64 << 20)

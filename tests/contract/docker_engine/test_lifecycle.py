@@ -55,15 +55,16 @@ def test_wait_gives_up_at_its_timeout(engine: Engine, start: Callable[..., str])
 
 
 def test_a_container_out_of_memory_says_so(engine: Engine, start: Callable[..., str]) -> None:
-    # busybox tail keeps a line without an end in memory
-    name = start("", command=("sh", "-c", "head -c 200m /dev/zero | tail"), memory=16 << 20, init=None)
+    # busybox tail keeps a line without an end in memory. The shell outlives it: where the killed process is the only one,
+    # the Engine now and then learns of the exit before the cause (20.10: once in ten or so).
+    name = start("", command=("sh", "-c", "head -c 200m /dev/zero | tail; sleep 0.5"), memory=16 << 20, init=None)
     engine.wait(name, timeout=SOON)
     assert engine.container(name).oom_killed
 
 
 def test_a_program_that_is_not_there_is_a_failure_in_the_engines_words(engine: Engine, spec: ContainerSpec) -> None:
     engine.create(replace(spec, entrypoint=("/no/such-program",), init=None))
-    with pytest.raises(Failed, match="/no/such-program.*no such file or directory") as caught:
+    with pytest.raises(Failed, match=r"/no/such-program.*no such file or directory") as caught:
         engine.start(spec.name)
     assert "\n" not in caught.value.message
     assert "/no/such-program" in engine.container(spec.name).error
@@ -93,7 +94,8 @@ def test_kill_pause_and_restart(engine: Engine, start: Callable[..., str]) -> No
 
 def test_a_restart_policy_restarts_and_is_changed_without_a_restart(engine: Engine, start: Callable[..., str]) -> None:
     name = start("", command=("sh", "-c", "exit 1"), restart="on-failure", restart_retries=2)
-    assert wait_for(lambda: (found := engine.container(name)).state == "exited" and found, "end of the restarts").restart_count == 2
+    wait_for(lambda: engine.container(name).state == "exited", "end of the restarts")
+    assert engine.container(name).restart_count == 2
     other = start("-b")
     pid = engine.container(other).pid
     engine.set_restart(other, "unless-stopped")
@@ -122,7 +124,7 @@ def test_health_is_told(engine: Engine, start: Callable[..., str]) -> None:
 
 def test_a_running_container_is_removed_only_by_force(engine: Engine, start: Callable[..., str]) -> None:
     name = start("")
-    with pytest.raises(Conflict, match="running container"):
+    with pytest.raises(Conflict, match="running"):
         engine.remove(name)
     engine.remove(name, force=True)
     with pytest.raises(NotFound, match=f"no container {name}"):

@@ -126,7 +126,9 @@ def test_pipes_carry_input_output_and_errors_apart(resident: str) -> None:
 
 @pytest.mark.parametrize("mode", ["pipes", "tty"])
 def test_without_any_input_it_still_works(resident: str, mode: str) -> None:
-    done = subprocess.run(command(mode, resident, "echo", "hello"), stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+    done = subprocess.run(
+        command(mode, resident, "echo", "hello"), stdin=subprocess.DEVNULL, capture_output=True, timeout=30
+    )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, b"hello", b"")
 
 
@@ -140,5 +142,7 @@ def test_a_command_that_ends_before_its_input_does(resident: str) -> None:
 
 
 def test_a_missing_container_leaves_the_terminal_alone(engine: Engine) -> None:
-    done = subprocess.run(command("tty", "nobody", "sh"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        command("tty", "nobody", "sh"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+    )
     assert (done.returncode, done.stderr.strip()) == (1, "not_found: no container nobody on this engine")

@@ -1,6 +1,8 @@
 """Routes in a running Caddy: added without harm to others, kept across restarts, refused with reasons."""
 
 import json
+import socket
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -187,12 +189,60 @@ def test_internal_tls_answers_with_a_certificate_of_each_domain(stand: Stand, pr
     assert (status, headers["Location"]) == (308, f"https://bank.test:{stand.settings.https_port}/a?b=c")
 
 
+def test_tls_speaks_http2_says_so_to_the_site_and_serves_no_other_host(stand: Stand, proxy: Proxy) -> None:
+    route = stand.site("bank", 8001, tls="internal")
+    other = stand.site("vault", 8002, tls="internal")
+    until(
+        lambda: proxy.fetch(route, "/", timeout=SOON).secure and proxy.fetch(other, "/", timeout=SOON).secure, "certificates"
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    found = {}
+    for host in ("bank.test", "vault.test"):
+        plain = socket.create_connection(("127.0.0.1", stand.settings.https_port))
+        with context.wrap_socket(plain, server_hostname="bank.test") as sock:
+            sock.sendall(f"GET /headers HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            found[host] = b"".join(iter(lambda sock=sock: sock.recv(4096), b""))
+    assert b'"X-Forwarded-Proto": "https"' in found["bank.test"]
+    assert found["vault.test"].startswith(b"HTTP/1.1 421 ")
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    plain = socket.create_connection(("127.0.0.1", stand.settings.https_port))
+    with context.wrap_socket(plain, server_hostname="bank.test") as sock:
+        assert sock.selected_alpn_protocol() == "h2"
+
+
+def test_our_own_calls_do_not_fill_caddys_log(stand: Stand, proxy: Proxy) -> None:
+    stand.site("shop", 8001)
+    assert proxy.in_flight([stand.address(8001)]) == 0
+    stand.ask("shop.test")
+    proxy.hold("shop")
+    assert stand.ask("shop.test", "/after-the-calls")[0] == 502
+    until(lambda: b"/after-the-calls" in stand.caddy.logs(), "log line")
+    assert b"/reverse_proxy/upstreams" not in stand.caddy.logs()
+
+
+def test_a_route_altered_by_hand_is_named_and_mended_by_putting_it_again(stand: Stand, proxy: Proxy) -> None:
+    shop, blog = stand.site("shop", 8001), stand.site("blog", 8002)
+    admin = Admin(f"unix/{stand.settings.home}/proxy/admin.sock")
+    config = admin.config()
+    routes = config["apps"]["http"]["servers"]["vpsctl_http"]["routes"]
+    next(route for route in routes if route.get("@id") == "vpsctl-shop")["handle"] = []
+    assert admin.load(json.dumps(config).encode()) == ""
+    for call in (proxy.routes, lambda: proxy.ensure_routes([blog])):
+        with pytest.raises(Failed, match="the route of shop in Caddy was altered by hand"):
+            call()
+    assert proxy.ensure_routes([shop]) is True
+    assert proxy.routes() == [blog, shop]
+
+
 def test_a_site_without_its_certificate_yet_is_asked_past_the_redirect(stand: Stand, proxy: Proxy) -> None:
     route = stand.site("new", 8001, tls="auto")
     assert proxy.routes() == [route]
     answer = proxy.fetch(route, "/headers", timeout=SOON)
     assert (answer.status, answer.upstream, answer.secure) == (200, stand.address(8001), False)
     assert stand.ask("new.test")[0] == 308
+    seen = json.loads(stand.ask("new.test", "/headers", X_Vpsctl_Token=token_of(stand.settings).reveal())[2])
+    assert seen["X-Forwarded-Proto"] == "https"
     with pytest.raises(NotFound, match=r"Caddy has no certificate for new\.test"):
         proxy.certificate("new.test")
 

@@ -24,81 +24,87 @@ class GitServer:
 
 @contextmanager
 def serve(root: Path, *, token: str | None = None) -> Iterator[GitServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(root, token))
-    served = GitServer(f"http://127.0.0.1:{server.server_port}")
-    served.hold.set()
-    server.served = served  # type: ignore[attr-defined]
+    server = _Server(root, token)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield served
+        yield server.served
     finally:
-        served.hold.set()
+        server.served.hold.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def _handler(root: Path, token: str | None) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+class _Server(ThreadingHTTPServer):
+    def __init__(self, root: Path, token: str | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.root, self.token = root, token
+        self.served = GitServer(f"http://127.0.0.1:{self.server_port}")
+        self.served.hold.set()
 
-        def do_GET(self) -> None:
-            self._answer()
 
-        def do_POST(self) -> None:
-            self._answer()
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
 
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if token is not None and not self._allowed(token):
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", 'Basic realm="git"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self._allowed():
             self._relay(subprocess.run(["git", "http-backend"], input=body, env=self._cgi(), capture_output=True).stdout)
+            return
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
-        def _allowed(self, token: str) -> bool:
-            kind, _, coded = self.headers.get("Authorization", "").partition(" ")
-            user, _, given = base64.b64decode(coded).decode().partition(":")
-            if kind != "Basic" or given != token:
-                return False
-            self.server.served.users.append(user)  # type: ignore[attr-defined]
+    def _allowed(self) -> bool:
+        if self.server.token is None:
             return True
+        kind, _, coded = self.headers.get("Authorization", "").partition(" ")
+        user, _, given = base64.b64decode(coded).decode().partition(":")
+        if kind != "Basic" or given != self.server.token:
+            return False
+        self.server.served.users.append(user)
+        return True
 
-        def _cgi(self) -> dict[str, str]:
-            path, _, query = self.path.partition("?")
-            return {
-                "PATH": os.environ["PATH"],
-                "GIT_PROJECT_ROOT": str(root),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "REQUEST_METHOD": self.command,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            }
+    def _cgi(self) -> dict[str, str]:
+        path, _, query = self.path.partition("?")
+        return {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.server.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
 
-        def _relay(self, output: bytes) -> None:
-            head, _, body = output.partition(b"\r\n\r\n")
-            headers = BytesParser().parsebytes(head)
-            self.send_response(int(headers.get("Status", "200").split()[0]))
-            self.send_header("Content-Type", headers["Content-Type"])
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            served = self.server.served  # type: ignore[attr-defined]
-            middle = len(body) // 2 if not served.hold.is_set() and b"PACK" in body else len(body)
-            try:
-                self.wfile.write(body[:middle])
-                self.wfile.flush()
-                if middle < len(body):
-                    served.stopped_half_way.set()
-                    served.hold.wait(30)
-                self.wfile.write(body[middle:])
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True  # the client was killed, which is what the test is about
-
-    return Handler
+    def _relay(self, output: bytes) -> None:
+        head, _, body = output.partition(b"\r\n\r\n")
+        headers = BytesParser().parsebytes(head)
+        self.send_response(int(headers.get("Status", "200").split()[0]))
+        self.send_header("Content-Type", headers["Content-Type"])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        served = self.server.served
+        middle = len(body) // 2 if not served.hold.is_set() and b"PACK" in body else len(body)
+        try:
+            self.wfile.write(body[:middle])
+            self.wfile.flush()
+            if middle < len(body):
+                served.stopped_half_way.set()
+                served.hold.wait(30)
+            self.wfile.write(body[middle:])
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the client was killed, which is what the test is about

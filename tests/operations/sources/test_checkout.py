@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from tests.operations.sources.conftest import Repository
 from tests.operations.sources.git_server import serve
+from tests.waiting import wait_for
 from vpsctl.errors import Conflict, Invalid, NotFound, Unavailable
 from vpsctl.secret import Secret
 from vpsctl.sites.sources import checkout as checkout_module
@@ -28,12 +27,6 @@ def fetch(repository: Repository, cache: Path, ref: str | None = None) -> Checko
 
 def read(found: Checkout, name: str = "index.html") -> str:
     return (found.directory / name).read_text()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
 
 
 def test_branch_tag_commit_and_default_are_each_found(repository: Repository, cache: Path) -> None:
@@ -99,7 +92,7 @@ def test_a_missing_commit_and_an_empty_repository_are_not_found(repository: Repo
     with pytest.raises(NotFound, match="has no default branch"):
         fetch(repository, cache)
     repository.commit({"index.html": "x"})
-    with pytest.raises(NotFound, match="no commit 1{40} in"):
+    with pytest.raises(NotFound, match=r"no commit 1{40} in"):
         fetch(repository, cache, "1" * 40)
 
 
@@ -117,7 +110,7 @@ def test_a_tag_of_something_else_is_invalid(repository: Repository, cache: Path)
     repository.commit({"index.html": "x"})
     repository.git("tag", "blob", "HEAD:index.html")
     repository.git("push", "-q", "origin", "blob")
-    with pytest.raises(Invalid, match="blob of .* is not a commit"):
+    with pytest.raises(Invalid, match=r"blob of .* is not a commit"):
         fetch(repository, cache, "blob")
 
 
@@ -273,7 +266,7 @@ def test_a_host_that_is_not_there_is_unavailable(cache: Path) -> None:
 
 
 def test_an_unknown_repository_over_http_is_not_found(repository: Repository, cache: Path) -> None:
-    with serve(repository.bare.parent) as server, pytest.raises(NotFound, match="no repository at .*/blog.git"):
+    with serve(repository.bare.parent) as server, pytest.raises(NotFound, match=r"no repository at .*/blog\.git"):
         checkout(Source("git", f"{server.url}/blog.git"), cache)
 
 
@@ -303,7 +296,7 @@ def test_killed_half_way_leaves_nothing_half_and_the_next_call_works(repository:
         source = Source("git", f"{server.url}/shop.git")
         server.hold.clear()
         with subprocess.Popen([sys.executable, "-c", program, source.location, cache]) as process:
-            until(server.stopped_half_way.is_set)
+            wait_for(server.stopped_half_way.is_set, "data of the fetch")
             process.kill()
         assert process.returncode == -signal.SIGKILL
         assert not [path for path in cache.iterdir() if len(path.name) == 40]
@@ -323,7 +316,7 @@ def test_two_at_once_wait_for_each_other(repository: Repository, cache: Path, mo
         found: list[Checkout] = []
         first = threading.Thread(target=lambda: found.append(checkout(source, cache)))
         first.start()
-        until(server.stopped_half_way.is_set)
+        wait_for(server.stopped_half_way.is_set, "data of the fetch")
         monkeypatch.setattr(checkout_module, "DEADLINE", timedelta(seconds=0.2))
         with pytest.raises(Conflict, match=r"a checkout of .* \(process \d+\) still holds it up"):
             checkout(source, cache)
@@ -356,7 +349,8 @@ def test_a_deploy_key_reaches_ssh_as_a_private_file_that_goes_afterwards(
     fake.write_text(
         f"#!{sys.executable}\nimport os, sys, pathlib, subprocess\n"
         "key = pathlib.Path(sys.argv[sys.argv.index('-i') + 1])\n"
-        f"pathlib.Path({str(notes)!r}).write_text(f'{{key.stat().st_mode & 0o777:o}} {{key.read_text()!r}} {{sys.argv[1:]}}')\n"
+        "said = f'{key.stat().st_mode & 0o777:o} {key.read_text()!r} {sys.argv[1:]}'\n"
+        f"pathlib.Path({str(notes)!r}).write_text(said)\n"
         "sys.exit(subprocess.run(['sh', '-c', sys.argv[-1]]).returncode)\n"
     )
     fake.chmod(0o755)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.compose.reading import BODY, app, refused
+from tests.unit.compose.reading import BODY, app, refused, site
 from vpsctl.sites.compose.spec import Allowances
 
 # (body of the service `app`, its first line is line 5; path; line; words of the message; words of the hint)
@@ -17,6 +17,7 @@ SERVICE = [
     ("build: .", "image", 4, "image and build together", "remove image"),
     ("command: {a: b}", "command", 5, "must be a single value, not a mapping", ""),
     ("command: a 'b", "command", 5, "cannot be split into words", "list"),
+    ("command: echo 'a && b' \\; \"c;d\" ; e", "command", 5, "no shell reads it", ""),
     ("command: a && b", "command", 5, "no shell reads it", 'write ["sh", "-c"'),
     ("command: wget http://h/?a=1&b=2", "command", 5, "no shell reads it", "quotes"),
     ("command:\n  - a\n  -", "command[1]", 7, "has no value", "remove line 7"),
@@ -32,7 +33,7 @@ SERVICE = [
     ("environment:\n  A: ${B}", "environment.A", 6, "B has no value", "vpsctl env set shop B=VALUE, or: vpsctl cred set B"),
     ("environment:\n  A: ${B:?say why}", "environment.A", 6, "B has no value: say why", "vpsctl env set shop B"),
     ("environment:\n  B:", "environment.B", 6, "B has no value", "vpsctl env set shop B"),
-    ("environment:\n  - B", "environment", 5, "B has no value", "vpsctl env set shop B"),
+    ("environment:\n  - B", "environment.B", 6, "B has no value", "vpsctl env set shop B"),
     ("environment:\n  A: ${", "environment.A", 6, "after ${ must come a variable's name", "$$"),
     ("environment:\n  A: ${B", "environment.A", 6, "must be closed with }", "$$"),
     ("environment:\n  A: ${B!}", "environment.A", 6, "must be closed with }", "$$"),
@@ -51,7 +52,7 @@ SERVICE = [
     # ports
     ("ports: 80", "ports", 5, "must be a list, not a single value", ""),
     ("ports:\n  - '80'\n  - '080:80'", "ports[1]", 7, "'080' is not a plain whole number", ""),
-    ("ports: ['70000']", "ports[0]", 5, "ports: those go from 1 to 65535"[7:], ""),
+    ("ports: ['70000']", "ports[0]", 5, "those go from 1 to 65535", ""),
     ("ports: ['0']", "ports[0]", 5, "is not a port", ""),
     ("ports: ['a:80']", "ports[0]", 5, "'a:80' is not a port", '"8080:80"'),
     ("ports: ['80/sctp']", "ports[0]", 5, "'sctp' is not tcp or udp", ""),
@@ -105,7 +106,8 @@ SERVICE = [
         "deploy:\n  resources:\n    limits: {memory: 64M}\n    reservations:\n      memory: 65M",
         "deploy.resources.reservations.memory", 9, "more memory is reserved", "",
     ),
-    ("mem_limit: 64m\ndeploy: {resources: {limits: {memory: 65M}}}", "mem_limit", 5, "differs from services.app.deploy", "one of the two"),
+    ("mem_limit: 64m\ndeploy: {resources: {limits: {memory: 65M}}}", "mem_limit", 5,
+     "differs from services.app.deploy", "one of the two"),
     ("deploy: {resources: {limits: {cpus: 1}}}\ncpus: 2", "cpus", 6, "limits.cpus on line 5", "one of the two"),
     ("pids_limit: 5", "pids_limit", 5, "does not support", "limits: {pids: N}"),
     # the rest
@@ -200,8 +202,7 @@ def test_what_hands_over_the_machine_is_refused(body: str, path: str, flag: str)
     every_other = {name: name != flag for name in Allowances.__dataclass_fields__}
     error = refused(app(body), allow=Allowances(**every_other))
     assert error.message.startswith(f"compose.yaml: services.app.{path}, line {BODY}: ")
-    assert f'allow = ["{flag}"] in' in error.hint.replace("into", "in")
-    assert "/etc/vpsctl/config.toml" in error.hint
+    assert f'allow = ["{flag}"] into /etc/vpsctl/config.toml' in error.hint
 
 
 def test_the_socket_stays_closed_where_only_outside_binds_are_open() -> None:
@@ -236,11 +237,12 @@ FILE = [
     (app('user: "\\0"'), 5, "NUL"),
     (app('user: "\\ud800"'), 5, "surrogate"),
     (app('user: "\\U99999999"'), None, "not valid YAML"),
-    (app("user: [a"), 6, "not valid YAML: while parsing a flow sequence"),
-    (app("\tuser: a"), 5, "not valid YAML"),
+    (app("user: [a"), 5, "not valid YAML: while parsing a flow sequence"),
+    ("name: a\nservices:\n\tapp: {image: b}", 3, "not valid YAML: while scanning for the next token"),
     (app("user: a\x07"), 5, "character U+0007 is not allowed"),
+    (app('user: "a\u2028b"'), 5, "U+2028 ends a line in YAML 1.1 and does not in 1.2"),
     ("name: a\n---\nname: b", 2, "not valid YAML"),
-    ("x-a: &a\n  b: *a\nname: a\nservices: {}", 2, "endless"),
+    ("x-a: &a\n  b: *a\nname: a\nservices: {}", 1, "endless"),
     (app("labels: " + "[" * 40), 5, "nested deeper than 32 levels"),
     ("x" * (256 * 1024 + 1), None, "larger than 256 KiB"),
     (app(rest="volumes: {data: {driver_opts: {o: bind}}}"), 5, "does not support 'driver_opts'"),
@@ -251,7 +253,8 @@ FILE = [
     (app(rest="networks: {a: {driver: overlay}}"), 5, "the network driver 'overlay' is not supported"),
     (app(rest="x-vpsctrl: {}"), 5, "looks like x-vpsctl misspelt"),
     (app(rest="X-Vpsctl: {}"), 5, "does not support 'X-Vpsctl'"),
-    (app("depends_on: [b]", "  b: {image: c, depends_on: [d]}\n  d:\n    image: c\n    depends_on: [b]"), 6, "wait for each other: b → d → b"),
+    (app("depends_on: [b]", "  b: {image: c, depends_on: [d]}\n  d:\n    image: c\n    depends_on: [b]"), 6,
+     "wait for each other: b → d → b"),
     (app("depends_on: [b]", "  b: {image: c, profiles: [dev]}"), 5, "b is left out here by its profiles"),
     (
         app("depends_on:\n  b: {condition: service_healthy}", "  b: {image: c, healthcheck: {disable: true}}"),
@@ -262,7 +265,8 @@ FILE = [
         9, "others wait for b to complete",
     ),
     (app("ports: ['8080:80', '80']\ndeploy:\n  replicas: 2", "x-vpsctl: {web: false}"), 7, "publishes port 8080"),
-    (app("ports: ['8080:80']", "  b:\n    image: c\n    ports: ['8080:81']\nx-vpsctl: {web: false}"), 8, "port 8080 is published by app as well"),
+    (app("ports: ['8080:80']", "  b:\n    image: c\n    ports: ['8080:81']\nx-vpsctl: {web: false}"), 8,
+     "port 8080 is published by app as well"),
     (app(rest="  db:\n    image: postgres:15-alpine\n    deploy: {replicas: 2}"), 7, "db is a database"),
 ]  # fmt: skip
 
@@ -292,8 +296,6 @@ def test_a_bomb_of_long_scalars_is_refused() -> None:
 
 
 def test_aliases_that_repeat_a_block_for_many_services_are_fine() -> None:
-    from tests.unit.compose.reading import site
-
     services = "\n".join(f"  s{i}:\n    <<: *base" for i in range(100))
     text = f"name: a\nx-base: &base {{image: b, environment: {{A: 1, B: 2}}, labels: [a, b]}}\nservices:\n{services}\n"
     assert len(site(text).services) == 100

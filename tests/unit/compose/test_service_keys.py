@@ -96,7 +96,8 @@ KEYS: list[tuple[str, str, Any]] = [
     ("deploy: {replicas: 3}", "replicas", 3),
     ("deploy: {replicas: 0}", "replicas", 0),
     # the rest
-    ("logging: {driver: local, options: {max-size: 10m, max-file: 3}}", "logging", Logging("local", {"max-size": "10m", "max-file": "3"})),
+    ("logging: {driver: local, options: {max-size: 10m, max-file: 3}}", "logging", Logging("local",
+     {"max-size": "10m", "max-file": "3"})),
     ("logging: {options: {max-size: 1m}}", "logging", Logging("json-file", {"max-size": "1m"})),
     ("stop_grace_period: 1m", "stop_grace_period", timedelta(minutes=1)),
     ("stop_signal: SIGINT", "stop_signal", "SIGINT"),
@@ -112,11 +113,13 @@ KEYS: list[tuple[str, str, Any]] = [
     ("security_opt: ['no-new-privileges:true']", "security_opt", ("no-new-privileges=true",)),
     ("security_opt: [no-new-privileges]", "security_opt", ("no-new-privileges=true",)),
     ("security_opt: ['apparmor:docker-default']", "security_opt", ("apparmor=docker-default",)),
-    ("extra_hosts: ['db:10.0.0.1', 'gate=host-gateway', 'six:::1']", "extra_hosts", ("db:10.0.0.1", "gate:host-gateway", "six:::1")),
+    ("extra_hosts: ['db:10.0.0.1', 'gate=host-gateway', 'six:::1']", "extra_hosts", ("db:10.0.0.1",
+     "gate:host-gateway", "six:::1")),
     ("extra_hosts: {db: 10.0.0.1}", "extra_hosts", ("db:10.0.0.1",)),
     ("shm_size: 64mb", "shm_size", 64 * 1024**2),
     ("shm_size: 67108864", "shm_size", 64 * 1024**2),
-    ("ulimits: {nproc: 100, nofile: {soft: 1, hard: 2}, core: -1}", "ulimits", (Ulimit("nproc", 100, 100), Ulimit("nofile", 1, 2), Ulimit("core", -1, -1))),
+    ("ulimits: {nproc: 100, nofile: {soft: 1, hard: 2}, core: -1}", "ulimits", (Ulimit("nproc", 100, 100),
+     Ulimit("nofile", 1, 2), Ulimit("core", -1, -1))),
     ("networks: [default, back]", "networks", {"default": (), "back": ()}),
     ("networks: {back: {aliases: [store]}, default: }", "networks", {"back": ("store",), "default": ()}),
     ("depends_on: [db]", "depends_on", {"db": "service_started"}),
@@ -151,7 +154,7 @@ def test_a_key_comes_to(body: str, attribute: str, expected: Any) -> None:
             "volumes",
             (VolumeMount("bind", "/s", "/var/run/docker.sock", True),),
         ),
-        ("ports: ['0.0.0.0:80:80']", "ports", (Port(80, 80, "0.0.0.0"),)),  # noqa: S104
+        ("ports: ['0.0.0.0:80:80']", "ports", (Port(80, 80, "0.0.0.0"),)),
     ],
 )
 def test_what_the_operator_allows_is_read(body: str, attribute: str, expected: Any) -> None:

@@ -7,6 +7,7 @@ from vpsctl.secret import Secret
 from vpsctl.sites.sources.explain import explain
 from vpsctl.sites.sources.source import Source
 
+X = "fatal: unable to access '…': "
 HTTPS = Source("git", "https://example.com/a.git")
 SSH = Source("git", "git@example.com:a.git", credential="ACME_KEY")
 
@@ -18,18 +19,19 @@ SSH = Source("git", "git@example.com:a.git", credential="ACME_KEY")
          "did not accept us without a credential", "cred set GIT_TOKEN"),
         (HTTPS, "fatal: could not read Username for 'https://example.com': terminal prompts disabled", Invalid,
          "did not accept", "--credential GIT_TOKEN"),
-        (HTTPS, "fatal: unable to access '…': The requested URL returned error: 403", Invalid, "did not accept", "GIT_TOKEN"),
+        (HTTPS, X + "The requested URL returned error: 403", Invalid, "did not accept", "GIT_TOKEN"),
         (SSH, "git@example.com: Permission denied (publickey).\nfatal: Could not read from remote repository.", Invalid,
          "did not accept the credential ACME_KEY", "cred set ACME_KEY"),
-        (SSH, "Host key verification failed.\nfatal: Could not read from remote repository.", Invalid, "another key", "known_hosts"),
+        (SSH, "Host key verification failed.\nfatal: Could not read from remote repository.", Invalid,
+         "another key", "known_hosts"),
         (HTTPS, "remote: Repository not found.\nfatal: repository 'https://example.com/a.git/' not found", NotFound,
          "no repository at https://example.com/a.git", "GIT_TOKEN"),
-        (HTTPS, "fatal: unable to access '…': Could not resolve host: example.com", Unavailable,
+        (HTTPS, X + "Could not resolve host: example.com", Unavailable,
          "cannot reach https://example.com/a.git: unable to access '…': Could not resolve host", "network"),
         (SSH, "ssh: connect to host example.com port 22: Connection timed out\nfatal: Could not read", Unavailable,
          "ssh: connect to host example.com port 22", "network"),
-        (HTTPS, "fatal: unable to access '…': The requested URL returned error: 502", Unavailable, "cannot reach", "network"),
-        (HTTPS, "fatal: unable to access '…': server certificate verification failed.", Unavailable, "certificate", "network"),
+        (HTTPS, X + "The requested URL returned error: 502", Unavailable, "cannot reach", "network"),
+        (HTTPS, X + "server certificate verification failed.", Unavailable, "certificate", "network"),
         (HTTPS, "error: unable to write file: No space left on device", Failed, "no space is left", "doctor"),
         (HTTPS, "fatal: detected dubious ownership in repository at '/x'", Invalid, "another user", "chown"),
         (HTTPS, "fatal: transport 'ftp' not allowed", Invalid, "transport that is not allowed", "https or ssh"),

@@ -47,8 +47,8 @@ def _arguments(field: Field) -> dict[str, str]:
     arguments = {}
     for key, item in field.pairs().items():
         if not VARIABLE.fullmatch(key):
-            raise (item or field).invalid(f"{shown(key)} is not a build argument's name", "write NAME: value")
-        arguments[key] = _variable(item or field, key) if item is None or item.null else item.text()
+            raise item.invalid(f"{shown(key)} is not a build argument's name", "write NAME: value")
+        arguments[key] = _variable(item, key) if item.null else item.text()
     return arguments
 
 

@@ -30,12 +30,8 @@ def read_environment(environment: Field | None, env_file: Field | None) -> dict[
         return values
     for key, field in environment.pairs().items():
         if not ENVIRONMENT.fullmatch(key):
-            raise (field or environment).invalid(
-                f"{shown(key)} is not a variable's name", "write NAME: value, or - NAME=value"
-            )
-        values[key] = (
-            _inherited(field or environment, key) if field is None or field.null else _checked(field, field.filled().value())
-        )
+            raise field.invalid(f"{shown(key)} is not a variable's name", "write NAME: value, or - NAME=value")
+        values[key] = _inherited(field, key) if field.null else _checked(field, field.filled().value())
     return values
 
 
@@ -97,6 +93,4 @@ def unvalued(environment: Field) -> tuple[str, ...]:
     """Names in `environment:` (or `args:`) that take the variable of the same name."""
     if environment.null:
         return ()
-    return tuple(
-        key for key, field in environment.pairs().items() if VARIABLE.fullmatch(key) and (field is None or field.null)
-    )
+    return tuple(key for key, field in environment.pairs().items() if VARIABLE.fullmatch(key) and field.null)

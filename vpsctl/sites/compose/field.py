@@ -164,27 +164,27 @@ class Field:
                 raise item.invalid(f"vpsctl does not support {_shown_key(key)!r} here", hint)
         return entries
 
-    def pairs(self) -> dict[str, "Field | None"]:
-        """A mapping, or a list of `KEY=value`, as fields by key; None where a listed key comes without a value.
+    def pairs(self) -> dict[str, "Field"]:
+        """A mapping, or a list of `KEY=value`, as fields by key; a listed key without a value is null.
 
         The key is what stands before the first `=` as written, so no variable can move the border between the two.
         """
         if not self.listed:
-            return dict(self.entries())
-        pairs: dict[str, Field | None] = {}
+            return self.entries()
+        pairs: dict[str, Field] = {}
         for item in self.items():
             if not isinstance(item.node, Scalar) or item.null:
                 raise item.invalid("must be written KEY=value", "write the list's items as - KEY=value")
             key, equals, rest = item.node.text.partition("=")
             if key in pairs:
                 raise item.invalid(f"{_shown_key(key)} is set twice", "keep one of the two")
-            value = replace(item, node=Scalar(rest, null=False, line=item.line), path=f"{self.path}.{_shown_key(key)}")
-            pairs[key] = value if equals else None
+            node = Scalar(rest, null=not equals, line=item.line)
+            pairs[key] = replace(item, node=node, path=f"{self.path}.{_shown_key(key)}")
         return pairs
 
-    def require(self, flag: str, problem: str) -> None:
-        """Raises Invalid unless the operator's settings allow `flag`, which is a field of Allowances."""
-        if not getattr(self.scope.allow, flag):
+    def require(self, allowed: bool, flag: str, problem: str) -> None:
+        """Raises Invalid, naming the `flag` of the settings, unless the operator has allowed it."""
+        if not allowed:
             raise self.invalid(
                 f"{problem} hands out more than this site",
                 f'remove it, or put allow = ["{flag}"] into /etc/vpsctl/config.toml',

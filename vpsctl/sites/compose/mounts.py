@@ -99,9 +99,11 @@ def bind_source(item: Field, path: str) -> str:
         raise item.invalid(f"{shown(path)} is not a path", "write it relative to compose.yaml: ./data")
     normal = posixpath.normpath(path).replace("//", "/")
     if _reaches_socket(normal):
-        item.require("docker_socket", f"the Docker socket in {normal}")
+        item.require(item.scope.allow.docker_socket, "docker_socket", f"the Docker socket in {normal}")
     if normal.startswith(("/", "../")) or normal == "..":
-        item.require("outside_binds", f"a bind of {shown(path)}, outside the site's directory,")
+        item.require(
+            item.scope.allow.outside_binds, "outside_binds", f"a bind of {shown(path)}, outside the site's directory,"
+        )
     return normal
 
 

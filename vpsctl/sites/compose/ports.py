@@ -81,7 +81,7 @@ def _address(item: Field, text: str | None) -> str | None:
     except ValueError:
         raise item.invalid(f"{shown(text)} is not an IP address", "write 127.0.0.1, or no address") from None
     if address not in _LOOPBACK:
-        item.require("public_ports", f"a port on {address}, past the firewall and the proxy,")
+        item.require(item.scope.allow.public_ports, "public_ports", f"a port on {address}, past the firewall and the proxy,")
     return address
 
 

@@ -16,6 +16,8 @@ _ULIMITS = (
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
     "rttime", "sigpending", "stack",
 )  # fmt: skip
+_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+_OPERATOR = re.compile(r"[;&|<>()`]")
 _RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::(0|[1-9][0-9]{0,3}))?")
 _PROFILE = re.compile(r"(label|apparmor|seccomp)[:=]([A-Za-z0-9_.:/-]+)")
 _NO_NEW_PRIVILEGES = re.compile(r"no-new-privileges(?:[:=](true|false))?")
@@ -31,18 +33,14 @@ def read_command(field: Field) -> tuple[str, ...] | None:
     text = field.text()
     try:
         words = shlex.split(text)
-        operators = shlex.shlex(text, posix=True, punctuation_chars=";&|<>")
-        operators.whitespace_split = True
-        operators.commenters = ""
-        bare = list(operators)
     except ValueError as error:
         raise field.invalid(
             f"{shown(text)} cannot be split into words: {str(error).lower()}", "write it as a list"
         ) from None
-    if bare != words:
+    if _OPERATOR.search(_QUOTED.sub("", text)):
         # Docker Compose cuts the command off there without a word; a shell would obey it; neither happens here.
         raise field.invalid(
-            f"{shown(text)} has a ; & | < or > in it, and no shell reads it",
+            f"{shown(text)} has one of ; & | < > ( ) ` in it, and no shell reads it",
             'write ["sh", "-c", "…"], or put it in quotes',
         )
     return tuple(words)
@@ -88,12 +86,11 @@ def read_restart(field: Field) -> tuple[Restart, int | None]:
 def read_labels(field: Field) -> dict[str, str]:
     labels = {}
     for key, item in field.pairs().items():
-        where = item or field
         if key.startswith(_PRIVATE_LABEL):
-            raise where.invalid(f"labels that begin with {_PRIVATE_LABEL} are vpsctl's own", "choose another name")
+            raise item.invalid(f"labels that begin with {_PRIVATE_LABEL} are vpsctl's own", "choose another name")
         if not key or not key.isprintable():
-            raise where.invalid(f"{shown(key)} is not a label's name", "write name: value")
-        labels[key] = "" if item is None or item.null else item.text()
+            raise item.invalid(f"{shown(key)} is not a label's name", "write name: value")
+        labels[key] = "" if item.null else item.text()
     return labels
 
 
@@ -138,7 +135,7 @@ def read_security(field: Field) -> tuple[str, ...]:
             options.append(f"no-new-privileges={gain[1] or 'true'}")
         elif profile:
             if profile[2] in ("unconfined", "disable"):
-                item.require("privileged", shown(text))
+                item.require(item.scope.allow.privileged, "privileged", shown(text))
             elif profile[1] == "seccomp":
                 raise item.invalid(
                     "a seccomp profile of its own is not supported", "remove it: the engine's default applies"
@@ -190,5 +187,5 @@ def read_host_namespace(field: Field) -> Literal["host"]:
     text = field.text()
     if text != "host":
         raise field.invalid(f"vpsctl does not support {shown(text)} here", "remove it or prefix it with x-")
-    field.require("host_namespaces", f"{field.path.rpartition('.')[2]}: host")
+    field.require(field.scope.allow.host_namespaces, "host_namespaces", f"{field.path.rpartition('.')[2]}: host")
     return "host"

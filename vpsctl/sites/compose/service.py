@@ -64,7 +64,7 @@ def read_profiles(field: Field) -> tuple[str, ...]:
 def _privileged(field: Field) -> bool:
     value = field.boolean()
     if value:
-        field.require("privileged", "privileged: true")
+        field.require(field.scope.allow.privileged, "privileged", "privileged: true")
     return value
 
 
@@ -126,7 +126,7 @@ _ADVICE = {
 
 
 def read_service(name: str, field: Field) -> Service:
-    """Raises Invalid for the first key, in the order written, that is unknown, wrong or refused."""
+    """Raises Invalid for a key that is unknown, wrong or not allowed."""
     if not SERVICE.fullmatch(name):
         raise field.invalid(
             f"{shown(name)} is not a service's name", "use lower-case letters, digits, - and _, at most 30, a letter first"

@@ -1,5 +1,6 @@
 """YAML text to a tree whose nodes know their lines and whose scalars stay as they were written."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -13,6 +14,7 @@ MAX_NODES = 20_000
 MAX_CHARACTERS = 1024 * 1024
 MAX_DEPTH = 32
 
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + kind for kind in ("str", "null", "bool", "int", "float", "timestamp", "value", "merge")}
 
@@ -57,6 +59,14 @@ def parse_yaml(text: str, name: str) -> Table:
     """
     if len(text) > MAX_TEXT:
         raise Invalid(f"{name} is larger than {MAX_TEXT // 1024} KiB", hint="move long values into files")
+    odd = _ODD_BREAK.search(text)
+    if odd:
+        line = text.count("\n", 0, odd.start()) + 1
+        code = f"{ord(odd.group()):04X}"
+        raise Invalid(
+            f"{name}, line {line}: U+{code} ends a line in YAML 1.1 and does not in 1.2",
+            hint=f'write it "\\u{code.lower()}" in double quotes, or remove it',
+        )
     try:
         root = _Loader(text).get_single_node()
     except yaml.YAMLError as error:
@@ -78,7 +88,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            mark = self.get_mark()
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH} levels", mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
@@ -90,7 +100,9 @@ def _syntax(error: yaml.YAMLError, text: str, name: str) -> Invalid:
     if isinstance(error, yaml.reader.ReaderError):
         line, problem = text.count("\n", 0, error.position) + 1, f"character U+{int(error.character):04X} is not allowed"
     elif isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
+        # What is never closed is found at the end of the file, and to be mended where it was opened.
+        unclosed = error.context_mark and ("end of stream" in str(error.problem) or "stream end" in str(error.problem))
+        mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         problem = ", ".join(part for part in (error.context, error.problem) if part)
     return Invalid(f"{name}, line {line}: not valid YAML: {problem}", hint=f"correct line {line} of {name}")

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from vpsctl.docker_engine.engine import Engine
 from vpsctl.docker_engine.types import BuildSpec, Image
 from vpsctl.errors import Invalid, NotFound
 from vpsctl.sites.compose.spec import Build
@@ -16,9 +16,6 @@ from vpsctl.sites.sources.detect import detect_app
 from vpsctl.sites.sources.inside import find_inside
 from vpsctl.sites.sources.lock import hold_lock
 from vpsctl.sites.sources.tree import Detected
-
-if TYPE_CHECKING:
-    from vpsctl.docker_engine.engine import Engine
 
 TURN = timedelta(minutes=30)
 """How long a build waits for the one before it."""
@@ -70,7 +67,7 @@ def plan_build(directory: Path, build: Build) -> BuildPlan:
 
 
 def build_image(
-    engine: "Engine", order: BuildOrder, home: Path, *, limits: BuildLimits, on_line: Callable[[str], None]
+    engine: Engine, order: BuildOrder, home: Path, *, limits: BuildLimits, on_line: Callable[[str], None]
 ) -> Image:
     """The service's image, tagged and labelled. Waits its turn, saying so through `on_line`.
 

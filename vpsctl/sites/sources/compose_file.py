@@ -35,7 +35,7 @@ def read_compose(directory: Path) -> ComposeFile:
     """As `find_compose`, for a site that must have one. Raises NotFound."""
     found = find_compose(directory)
     if found is None:
-        hint = f"write one, or run vpsctl site add {directory} again to have it inferred"
+        hint = "write one into the source; vpsctl site add DIRECTORY writes it for an app that it recognises"
         raise NotFound(f"no compose.yaml in {directory}", hint=hint)
     return found
 

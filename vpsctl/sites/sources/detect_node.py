@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpsctl.errors import Invalid
-from vpsctl.sites.sources.tree import Detected, Tree
+from vpsctl.sites.sources.tree import WRITABLE_APP, Detected, Tree
 
 PORT = 3000
 _COPY = "COPY --chown=1000:1000 . ."
@@ -59,12 +59,12 @@ def _is_there(tree: Tree, path: str) -> bool:
 def _server(tree: Tree, package: _Package, command: list[str], why: str) -> Detected:
     build = "build" in package.scripts
     install, how = _install(tree, package, development=build)
-    lines = ["FROM node:22-alpine", f"ENV NODE_ENV=production PORT={PORT}", "WORKDIR /app", *install, _COPY]
+    lines = ["FROM node:22-alpine", f"ENV NODE_ENV=production PORT={PORT}", *WRITABLE_APP, *install, _COPY]
     reason = [why, how, f"PORT is {PORT} in its environment"]
     if build:
         lines.append("RUN npm run build && npm prune --omit=dev" if install else "RUN npm run build")
         reason.append("package.json: a build script, run when the image is built")
-    lines += ["USER 1000:1000", f"EXPOSE {PORT}", f"CMD {json.dumps(command)}"]
+    lines += ["ENV HOME=/tmp", "USER 1000:1000", f"EXPOSE {PORT}", f"CMD {json.dumps(command)}"]
     return Detected("node", tuple(reason), "\n".join(lines) + "\n", PORT)
 
 

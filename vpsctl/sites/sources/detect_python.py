@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 
 from vpsctl.errors import Invalid
-from vpsctl.sites.sources.tree import Detected, Tree
+from vpsctl.sites.sources.tree import WRITABLE_APP, Detected, Tree
 
 PORT = 8000
 _MODULES = ("app.py", "main.py", "wsgi.py", "asgi.py", "server.py")
@@ -41,8 +41,15 @@ def detect_python(tree: Tree) -> Detected | None:
     if command.server and _normal(command.server.split(">=")[0]) not in names:
         install.append(f"RUN {json.dumps(['pip', 'install', '--no-cache-dir', command.server])}")
         reason.append(f"its requirements have no server, so {command.server} is added")
-    lines = ["FROM python:3.11-slim", f"ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT={PORT}", "WORKDIR /app"]
-    lines += [*install, "COPY --chown=1000:1000 . .", "USER 1000:1000", f"EXPOSE {PORT}", f"CMD {command.line}"]
+    lines = ["FROM python:3.11-slim", f"ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT={PORT}", *WRITABLE_APP]
+    lines += [
+        *install,
+        "COPY --chown=1000:1000 . .",
+        "ENV HOME=/tmp",
+        "USER 1000:1000",
+        f"EXPOSE {PORT}",
+        f"CMD {command.line}",
+    ]
     return Detected("python", (command.why, *reason, f"PORT is {PORT} in its environment"), "\n".join(lines) + "\n", PORT)
 
 

@@ -11,7 +11,7 @@ _RULES: tuple[tuple[str, type[VpsctlError], str, str], ...] = (
         r"host key verification failed|remote host identification has changed",
         Invalid,
         "the host of {place} shows another key than before",
-        "if that is right, remove its line from the known_hosts file of the sources",
+        "if that is right, remove its line from sources/known_hosts in the state directory",
     ),
     (r"no space left on device|disk quota", Failed, "no space is left to fetch {place}", "vpsctl doctor shows the disk"),
     (

@@ -172,7 +172,7 @@ def _write_token(source: Source, workspace: Path, token: Secret) -> Path:
     url = urlsplit(source.location)
     user = url.username or "x-access-token"
     host = url.netloc.rpartition("@")[2]
-    line = f"{url.scheme}://{quote(user, safe='')}:{quote(token.reveal(), safe='')}@{host}\n"
+    line = f"{url.scheme}://{quote(user, safe='')}:{quote(token.reveal().strip(), safe='')}@{host}\n"
     return _write_private(workspace / "token", line)
 
 

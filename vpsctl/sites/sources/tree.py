@@ -28,6 +28,10 @@ LEFT_OUT = (
 """What a generated build leaves out, in the words of .dockerignore: what is secret, made again, or about building."""
 
 
+WRITABLE_APP = ("WORKDIR /app", "RUN chown 1000:1000 .")
+"""Where a recognised app stands: it runs as this user and may write beside itself, as it could on a laptop."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """What detection sees: the paths of the two top levels (directories end in "/"), and the texts of telling files."""

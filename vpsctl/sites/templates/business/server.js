@@ -1,6 +1,5 @@
 // __TITLE__: its pages, its contact form, and the list of messages for its owner.
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -43,14 +42,12 @@ async function contact(request, response) {
 async function attachment(file, response) {
   const name = await nameOf(pool, file)
   if (!name) throw new Refused(404, 'no such file')
-  const stream = createReadStream(join(UPLOADS, file))
-  stream.once('open', () =>
-    response.writeHead(200, {
-      'content-type': 'application/octet-stream',
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
-    }),
-  )
-  await pipeline(stream, response)
+  const kept = await open(join(UPLOADS, file))
+  response.writeHead(200, {
+    'content-type': 'application/octet-stream',
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+  })
+  await pipeline(kept.createReadStream(), response)
 }
 
 async function owner(path, request, response) {
