@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 TYPED := vpsctl migrations tests/images tests/engines tests/project quickstart .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check bench format lock clean venv setup-engine images engine26
+.PHONY: help quickstart test check lint types contracts dead-code audit bench format lock clean venv setup-engine images engine26
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -15,12 +15,22 @@ quickstart: setup-engine ## set up this machine, deploy an example site, redeplo
 test: setup-engine images ## set up what is missing and run every test (ARGS="tests/unit -k name" picks some)
 	@$(PYTHON) -m pytest $(ARGS)
 
-check: .venv/stamp ## lint, format, types, import contracts, dead code, dependency audit
+check: lint types contracts dead-code audit ## lint, format, types, import contracts, dead code, dependency audit
+
+lint: .venv/stamp
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+
+types: .venv/stamp
 	@.venv/bin/mypy $(TYPED)
+
+contracts: .venv/stamp
 	@.venv/bin/lint-imports --no-logo
+
+dead-code: .venv/stamp
 	@.venv/bin/vulture
+
+audit: .venv/stamp
 	@$(PYTHON) .ci/audit.py
 
 bench: setup-engine images ## run the benchmarks and print their tables (ARGS=switch picks one)

@@ -8,6 +8,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from vpsctl.settings import load_settings
+
 ROOT = Path(__file__).parent.parent
 VPSCTL = ROOT / ".venv" / "bin" / "vpsctl"
 SITE = "notes"
@@ -47,30 +49,36 @@ def ask(*arguments: str) -> Any:
     return json.loads(done.stdout)["data"]
 
 
-def names(*arguments: str) -> set[str]:
-    return {item["name"] for item in ask(*arguments)}
-
-
-def answer(url: str, host: str) -> str:
-    request = urllib.request.Request(url, headers={"Host": host})  # noqa: S310  http, this machine
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-        return f"{response.status} {response.read(200).decode(errors='replace').strip()}"
+def answer(port: int, host: str) -> str:
+    """What the site says through Caddy, in one line."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            return f"{response.status} {response.reason}, {len(response.read())} bytes of {response.headers['Content-Type']}"
+    except OSError as error:
+        print(f"quickstart: {host} does not answer: {error}. See: vpsctl doctor", file=sys.stderr)
+        raise SystemExit(1) from error
 
 
 def main() -> None:
     subprocess.run([sys.executable, "-m", "tests.images", *IMAGES], cwd=ROOT, check=True)
     show("init")
-    if PASSWORD not in names("cred", "list"):
+    if PASSWORD not in {item["name"] for item in ask("cred", "list")}:
         show("cred", "set", PASSWORD, "--generate")
-    if SITE not in names("site", "list"):
+    sites = {item["name"]: item for item in ask("site", "list")}
+    if SITE not in sites:
         show("site", "add", EXAMPLE)
+    elif sites[SITE]["source"] != str(ROOT / EXAMPLE):
+        show("site", "move", SITE, EXAMPLE)  # it was added from another clone, which may be gone
+    if not sites.get(SITE, {}).get("release"):
         show("deploy", SITE)
-    version = len(ask("release", "list", SITE)) + 1
+    version = max(item["number"] for item in ask("release", "list", SITE)) + 1
     show("env", "set", SITE, f"VERSION={version}")
     show("deploy", SITE, "--prove")
     show("status")
-    host = f"{SITE}.localhost"
-    print(f"\n$ curl http://{host}/\n{answer('http://127.0.0.1/', host)}")
+    port = load_settings().http_port
+    address = f"{SITE}.localhost" + ("" if port == 80 else f":{port}")
+    print(f"\n$ curl http://{address}/\n{answer(port, address)}")
     print(NEXT.format(site=SITE))
 
 

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from tests.images.apt import Apt
 from tests.images.archive import Layer, base_layer, fill, write_archive
-from tests.images.recipes import CA_BUNDLE, IMAGES, PACKAGES
-from tests.images.tree import closure, download_wheels, unpack
+from tests.images.recipes import IMAGES, PACKAGES
+from tests.images.tree import closure, download_wheels, machine_bundle, unpack
 
 RELEASE = "bookworm"
 
@@ -43,7 +43,7 @@ def archives(names: list[str]) -> dict[str, Path]:
 def recipe_version() -> str:
     """Of all that goes into an image: a change to this folder or to the machine's CA bundle makes new ones."""
     parts = sorted(path for path in Path(__file__).parent.iterdir() if path.is_file())
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in [*parts, Path(CA_BUNDLE)])).hexdigest()[:12]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in [*parts, Path(machine_bundle())])).hexdigest()[:12]
 
 
 def make(cache: Path, targets: dict[str, Path]) -> None:

@@ -46,10 +46,15 @@ def unpack(root: Path, packages: Iterable[Path], wheels: Iterable[Path]) -> None
         list(pool.map(lambda package: unpack_package(root, package), wanted))
     for wheel in wheels:
         unpack_wheel(root, wheel)
-    # The machine's own bundle: what runs in a container trusts what the machine trusts.
     bundle = root / CA_BUNDLE.lstrip("/")
     bundle.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(CA_BUNDLE, bundle)
+    shutil.copy(machine_bundle(), bundle)
+
+
+def machine_bundle() -> str:
+    """The certificates this machine trusts: what is built in a container reaches the registries that the machine reaches."""
+    named = (os.environ.get(variable, "") for variable in ("SSL_CERT_FILE", "PIP_CERT"))
+    return next((path for path in named if os.path.isfile(path)), CA_BUNDLE)
 
 
 def unpack_package(root: Path, package: Path) -> None:

@@ -66,7 +66,7 @@ def _settle(action: str, site: str) -> None:
     from vpsctl.sites.settle import Settled, abort, resume
 
     def tell(result: Settled) -> None:
-        serving = f"r{result.serving} serves" if result.serving else "nothing serves"
+        serving = f"r{result.serving} serves" if result.serving is not None else "nothing serves"
         output.write(f"run {result.run} of {result.site} was {result.outcome}: {serving}")
 
     with open_app() as opened:
@@ -76,7 +76,7 @@ def _settle(action: str, site: str) -> None:
 
 def render(result: Deployment) -> None:
     """Also what rollback prints."""
-    before = f" (before: r{result.previous})" if result.previous else ""
+    before = f" (before: r{result.previous})" if result.previous is not None else ""
     output.write(f"{result.site} r{result.release} serves{before}")
     for url in result.urls:
         output.write(f"  {url}")

@@ -38,7 +38,7 @@ def show_plan(site: str, *, ref: str | None, image: str | None, pull: bool) -> N
 
 
 def _render(plan: Preview) -> None:
-    before = f", after r{plan.previous}" if plan.previous else ", the first release"
+    before = f", after r{plan.previous}" if plan.previous is not None else ", the first release"
     at = f" at {plan.revision[:12]}" if plan.revision else ""
     output.write(f"{plan.site} r{plan.release}{at}{before}")
     rows = [(step.service, step.action, step.reference) for step in plan.images]

@@ -13,6 +13,7 @@ from vpsctl.errors import Invalid
 
 if TYPE_CHECKING:
     from vpsctl.sites.add import Added
+    from vpsctl.sites.adopt.adopt import AdoptedSite
     from vpsctl.sites.list import SiteInfo
     from vpsctl.sites.remove import Removed
     from vpsctl.sites.show import SiteDetail
@@ -69,6 +70,24 @@ def add(
     output.show(result, _tell_added)
 
 
+@app.command("move")
+def move(
+    site: Site,
+    source: Annotated[str, typer.Argument(metavar="PATH|GIT-URL", help="Where its files are from now on.")],
+    ref: Annotated[str | None, typer.Option(help="The branch or tag of a git source that deploys follow.")] = None,
+    subdirectory: Annotated[str | None, typer.Option(help="Where in the repository the compose file stands.")] = None,
+    credential: Annotated[str | None, typer.Option(help="The token or deploy key of a private repository.")] = None,
+) -> None:
+    """Point a site at another source; the next deploy comes from it. Example: vpsctl site move shop /srv/shop"""
+    from vpsctl.sites.move import move_site
+    from vpsctl.sites.sources.source import parse_source
+
+    parsed = parse_source(source, ref=ref, subdirectory=subdirectory, credential=credential)
+    with open_app() as opened:
+        result = move_site(opened, site, parsed)
+    output.show(result, lambda moved: output.write(f"{moved.site} comes from {moved.source} (before: {moved.before})"))
+
+
 @app.command("list")
 def list_() -> None:
     """The sites of this machine. Example: vpsctl site list"""
@@ -87,6 +106,30 @@ def show(site: Site) -> None:
     with open_app() as opened:
         result = show_site(opened, site)
     output.show(result, _render_site)
+
+
+@app.command("adopt")
+def adopt(
+    containers: Annotated[list[str], typer.Argument(metavar="CONTAINER…", help="Names or ids: the app and its database.")],
+    name: Annotated[str, typer.Option(help="The site's name.")],
+    domain: Annotated[list[str] | None, typer.Option(help="Where visitors reach it; may be repeated.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Where the web container listens.")] = None,
+    web: Annotated[str | None, typer.Option(help="The container with the site's pages; otherwise found out.")] = None,
+    project: Annotated[str | None, typer.Option(help="The project it belongs to; otherwise default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the compose file and what would be done.")] = False,
+) -> None:
+    """Take over containers that run, without restarting them, and write the compose file that makes them.
+
+    Example: vpsctl site adopt shop-app-1 shop-db-1 --name shop --domain shop.example.com
+    """
+    from vpsctl.cli.progress import report
+    from vpsctl.sites.adopt.adopt import adopt as take_over
+    from vpsctl.sites.adopt.infer import Wish
+
+    wish = Wish(name, tuple(containers), tuple(domain or ()), web, port, project)
+    with open_app() as opened:
+        result = take_over(opened, wish, dry_run=dry_run, report=report)
+    output.show(result, _tell_adopted)
 
 
 @app.command("remove")
@@ -148,6 +191,21 @@ def _tell_added(result: Added) -> None:
     output.note(f"next: vpsctl deploy {result.site}")
 
 
+def _tell_adopted(result: AdoptedSite) -> None:
+    output.write(result.compose.rstrip())
+    output.write()
+    done = result.run is not None
+    output.write(
+        f"{result.site} is adopted; {result.file} holds what stands above" if done else "nothing was done; would be:"
+    )
+    for step in result.steps:
+        output.write(f"  {step}")
+    for obstacle in result.obstacles:
+        output.write(f"  refused as it is: {obstacle}")
+    if done:
+        output.note(f"next: read that file, then vpsctl plan {result.site} and vpsctl deploy {result.site}")
+
+
 def _render_list(found: list[SiteInfo]) -> None:
     output.table(
         ("site", "project", "release", "deployed", "domains", "source", ""),
@@ -206,3 +264,5 @@ def _tell_removed(result: Removed) -> None:
         output.write(f"  volume {volume} and its data are gone")
     for volume in result.kept:
         output.write(f"  volume {volume} stays")
+    for container in result.left:
+        output.write(f"  container {container} was adopted, not made by vpsctl: it stays, off the site's networks")

@@ -23,7 +23,7 @@ PULL_DEADLINE = timedelta(minutes=10)
 SILENCE_SECONDS = 60.0
 """How long a registry may say nothing before the pull is given up."""
 _NOISE = ("Downloading", "Extracting", "Waiting", "Verifying Checksum", "Pulling fs layer")
-_DENIED = re.compile(r"unauthorized|authentication required|no basic auth|access to the resource is denied|403 Forb", re.I)
+_DENIED = re.compile(r"unauthorized|authentication required|no basic auth|\bdenied\b|403 Forbidden", re.I)
 _UNKNOWN = re.compile(r"manifest unknown|not found|does not exist|name unknown", re.I)
 _UNREACHED = re.compile(
     r"no such host|server misbehaving|refused|timeout|timed out|unreachable|no route|reset by peer|EOF|deadline|x509|tls:",

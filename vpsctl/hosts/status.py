@@ -17,6 +17,7 @@ from vpsctl.hosts.machine import MachineState, read_machine
 from vpsctl.hosts.site_state import SiteState, judge_site
 from vpsctl.run_history import find_interrupted
 from vpsctl.sites import naming
+from vpsctl.sites.adopt.record import label_all
 
 RESUMABLE = ("deploy", "rollback")
 """Runs that `deploy resume` or `abort` settles."""
@@ -51,7 +52,8 @@ class _Intent:
 def status(app: App) -> Status:
     """What Docker and the proxy's files say, and what Postgres adds when it answers. Raises Unavailable without Docker."""
     info = app.engine.info()
-    containers = app.engine.summaries({naming.INSTANCE: app.settings.instance})
+    everything = label_all(app.settings.home, app.engine.summaries())
+    containers = [item for item in everything if item.labels.get(naming.INSTANCE) == app.settings.instance]
     notes: list[str] = []
     intents = _intents(app, notes)
     domains = _domains(app, notes)

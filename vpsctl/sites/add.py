@@ -1,6 +1,8 @@
 """Registering a site: its source is fetched and its compose file read, so that a mistake shows now; nothing is started."""
 
 import re
+import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from vpsctl.db.models import Site
 from vpsctl.errors import Conflict, Invalid
 from vpsctl.projects import ensure_project
 from vpsctl.secret import Secret
+from vpsctl.sites.adopt.record import forget_adoption
 from vpsctl.sites.compose.granted import credentials_named
 from vpsctl.sites.compose.outline import outline
 from vpsctl.sites.compose.read import read_site, variables_wanted
@@ -24,11 +27,12 @@ from vpsctl.sites.lookup import find_site
 from vpsctl.sites.snapshot import allowances, read_env_files
 from vpsctl.sites.sources.checkout import Checkout
 from vpsctl.sites.sources.compose_file import find_or_infer_compose
+from vpsctl.sites.sources.inside import find_inside
 from vpsctl.sites.sources.source import Source, to_document
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,29}")
-RESERVED = ("abort", "resume")
-"""Words that `vpsctl deploy` takes itself."""
+RESERVED = ("abort", "resume", "ingress")
+"""Words that `vpsctl deploy` takes itself, and the network every web container is on."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,16 @@ def add_site(
     inferred = _write_inferred(source, name, domains) if source.kind == "directory" else None
     if domains and inferred is None:
         raise Invalid("the compose file names the domains itself", hint="change x-vpsctl.web.domains in compose.yaml")
-    cache = name or slug_from(Path(source.location).name.removesuffix(".git"))
-    return register(app, fetch(app, cache, source, ref=None, log=_quiet), name=name, project=project, inferred=inferred)
+    # Its name stands in a file that is yet to be fetched, and another site's cache must not be touched meanwhile.
+    cache = app.settings.home / "sources" / f"add-{secrets.token_hex(4)}"
+    try:
+        fetched = fetch(app, cache.name, source, ref=None, log=_quiet)
+        added = register(app, fetched, name=name, project=project, inferred=inferred)
+        if cache.is_dir():
+            cache.replace(cache.with_name(added.site))
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+    return added
 
 
 def add_image(
@@ -90,18 +102,21 @@ def register(app: App, fetched: Fetched, *, name: str | None, project: str | Non
     shape = outline(fetched.compose)
     chosen = name or shape.name or slug_from(Path(fetched.source.location).name.removesuffix(".git"))
     check_name(chosen)
-    _check_readable(app, fetched, chosen)
+    check_readable(app, fetched, chosen)
     group = project or shape.project or "default"
     with app.database.transaction() as session:
         _check_free(session, chosen)
         project_id = ensure_project(session, app.actor, group)
         session.add(Site(name=chosen, project_id=project_id, source=to_document(fetched.source), environment={}, scale={}))
+        session.flush()
+        # What an adoption or a removal that was killed has left under this name is none of this site's.
+        forget_adoption(app.settings.home, chosen)
         audit.record(session, app.actor, "site.add", f"site:{chosen}", {"source": fetched.source.location})
     missing = _missing(app, fetched.compose)
     return Added(chosen, group, fetched.source.location, shape.services, shape.domains, missing, inferred)
 
 
-def _check_readable(app: App, fetched: Fetched, name: str) -> None:
+def check_readable(app: App, fetched: Fetched, name: str) -> None:
     """Every mistake in the file shows now; credentials may still be set before the first deploy.
 
     A file that needs variables is read by `plan` and `deploy`, since they can only be set once the site is there.
@@ -119,7 +134,7 @@ def _check_free(session: Session, name: str) -> None:
 
 
 def _write_inferred(source: Source, name: str | None, domains: Sequence[str]) -> str | None:
-    directory = Path(source.location)
+    directory = find_inside(Path(source.location), source.subdirectory or ".", what="the subdirectory")
     file = find_or_infer_compose(directory, name or slug_from(directory.name), domains=domains)
     if file.inferred is None:
         return None

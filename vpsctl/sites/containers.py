@@ -62,7 +62,7 @@ def container_spec(spec: SiteSpec, service: Service, place: Placement, replica: 
         read_only=service.read_only,
         tmpfs=service.tmpfs,
         cap_drop=service.cap_drop,
-        security_opt=service.security_opt or (() if service.privileged else ("no-new-privileges:true",)),
+        security_opt=_security(service),
         extra_hosts=service.extra_hosts,
         init=service.init,
         shm_size=service.shm_size,
@@ -169,6 +169,12 @@ def published_ports(spec: SiteSpec, service: Service) -> tuple[Port, ...]:
     """The ports of a service that are really published: all but the web port, which the proxy serves."""
     web = spec.intent.web
     return tuple(port for port in service.ports if web is None or web.service != service.name or port.target != web.port)
+
+
+def _security(service: Service) -> tuple[str, ...]:
+    """Without new privileges, unless the file says otherwise by name or asks for all of them."""
+    said = any(option.startswith("no-new-privileges") for option in service.security_opt)
+    return service.security_opt if said or service.privileged else (*service.security_opt, "no-new-privileges:true")
 
 
 def _healthcheck(service: Service) -> HealthcheckSpec | None:

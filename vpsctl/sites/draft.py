@@ -1,7 +1,7 @@
 """A new release's draft: the site's source as it is now, under the variables and credentials as they are now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vpsctl.app import App
@@ -36,7 +36,10 @@ def fetch(app: App, site: str, source: Source, *, ref: str | None, log: Callable
         )
     for note in place.notes:
         log(f"note: {note}")
-    return Fetched(source, place, read_compose(place.directory).text)
+    file = read_compose(place.directory)
+    for name in file.ignored:
+        log(f"note: {name} is not read, since {file.name} stands beside it")
+    return Fetched(source, place, file.text)
 
 
 def make_draft(
@@ -45,6 +48,15 @@ def make_draft(
     """Everything of the next release but its images."""
     fetched = fetch(app, site.name, from_document(site.source), ref=ref, log=log)
     return draft_from(app, site, fetched, image=image)
+
+
+def with_files(app: App, site: Site, draft: Draft) -> Draft:
+    """`draft` with its source's files on this machine: the export of an old release may have been cleared away."""
+    commit = draft.source.get("commit")
+    if draft.directory is None or draft.directory.is_dir() or not commit:
+        return draft
+    fetched = fetch(app, site.name, from_document(site.source), ref=commit, log=lambda _: None)
+    return replace(draft, directory=fetched.checkout.directory)
 
 
 def draft_from(app: App, site: Site, fetched: Fetched, *, image: str | None = None) -> Draft:

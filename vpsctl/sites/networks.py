@@ -67,7 +67,7 @@ def _ensure(app: App, name: str, prefix: int, labels: Mapping[str, str], *, inte
         for attempt in range(1, ATTEMPTS + 1):
             found = app.engine.find_network(name)
             if found is not None:
-                return _ours(found, app.settings.instance)
+                return _ours(found, labels)
             subnet = next_subnet(pool, prefix, _taken(app))
             if subnet is None:
                 raise Conflict(
@@ -95,10 +95,11 @@ def _taken(app: App) -> list[IPv4Network]:
     return [item for item in subnets if isinstance(item, IPv4Network)] + routed_subnets(ROUTES.read_text())
 
 
-def _ours(network: Network, instance: str) -> Network:
-    if network.labels.get(naming.INSTANCE) != instance:
+def _ours(network: Network, labels: Mapping[str, str]) -> Network:
+    """Raises Conflict for a stranger's network, and for another site's whose name comes out the same."""
+    if any(network.labels.get(key) != value for key, value in labels.items()):
         raise Conflict(
-            f"the network {network.name} exists and was not made by this vpsctl",
+            f"the network {network.name} exists and was not made for this",
             hint=f"docker network rm {network.name}, or set another instance in the settings",
         )
     return network

@@ -47,7 +47,7 @@ def observe(app: App, names: Names) -> Observed:
 
 
 def site_containers(app: App, names: Names) -> tuple[Container, ...]:
-    """Every container of the site, running or not: those with our labels, and those it has taken over, as if they had them."""
+    """Every container of the site, running or not: those with our labels, and those taken over, as if they had them."""
     taken = ((item, app.engine.find_container(item.id)) for item in read_adoption(app.settings.home, names.site))
     adopted = (labelled(container, item) for item, container in taken if container is not None)
     return (*app.engine.containers(names.labels()), *adopted)

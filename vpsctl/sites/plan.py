@@ -43,6 +43,8 @@ def plan_changes(spec: SiteSpec, wanted: Mapping[str, tuple[ContainerSpec, ...]]
 
 def _change(spec: SiteSpec, name: str, wanted: tuple[ContainerSpec, ...], observed: Observed) -> Change:
     service = spec.services[name]
+    if not wanted:
+        return Change(name, "replace", 0, "it is scaled to none")
     if runs_once(spec, name):
         return Change(name, "once", 1, "others wait for it to complete")
     present = observed.running(name) or observed.of(name)

@@ -7,12 +7,12 @@ from vpsctl.app import App
 from vpsctl.docker_engine.engine import Engine
 from vpsctl.docker_engine.types import Image
 from vpsctl.errors import Conflict, Failed, Invalid
-from vpsctl.sites import naming
-from vpsctl.sites.capacity import Cap, Kind, Machine, budget, fits
+from vpsctl.sites.capacity import Cap, fits
+from vpsctl.sites.caps import read_budget
 from vpsctl.sites.compose.spec import SiteSpec
 from vpsctl.sites.compose.units import parse_size
 from vpsctl.sites.containers import cpu_limit, memory_limit
-from vpsctl.sites.observe import Observed, is_up
+from vpsctl.sites.observe import Observed
 
 INODES = 10_000
 """Fewer free inodes than this, and an image of many small files does not unpack."""
@@ -49,26 +49,12 @@ def check_domains(app: App, spec: SiteSpec) -> None:
 
 def capacity_notes(app: App, spec: SiteSpec) -> tuple[str, ...]:
     """What does not fit, in sentences, said before the deploy; the limits are promises, not allocations."""
-    info = app.engine.info()
-    now = budget(_caps(app), Machine(info.cpus, info.memory))
     more = [
         Cap("site", spec.name, memory_limit(item), cpu_limit(item))
         for item in spec.services.values()
         for _ in range(item.replicas)
     ]
-    return fits(now, more, replaces=spec.name).reasons
-
-
-def _caps(app: App) -> list[Cap]:
-    caps = []
-    for item in app.engine.containers():
-        if is_up(item):
-            ours = item.labels.get(naming.INSTANCE) == app.settings.instance
-            site = item.labels.get(naming.SITE)
-            kind: Kind = "site" if ours and site else "foundation" if ours else "other"
-            cpus = item.nano_cpus / 1e9 if item.nano_cpus else None
-            caps.append(Cap(kind, site or item.name, item.memory, cpus))
-    return caps
+    return fits(read_budget(app), more, replaces=spec.name).reasons
 
 
 def check_postgres_major(engine: Engine, spec: SiteSpec, images: Mapping[str, Image], observed: Observed) -> None:

@@ -1,5 +1,6 @@
 """Removing a site: its route, containers, networks and images; its volumes only when asked for by name."""
 
+import shutil
 from dataclasses import dataclass
 
 from vpsctl import audit
@@ -51,6 +52,7 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
                 session.delete(session.get_one(Site, row.id))
                 audit.record(session, app.actor, "site.remove", f"site:{site}", {"with_data": with_data}, run.id)
             forget_adoption(app.settings.home, site)
+            shutil.rmtree(app.settings.home / "sources" / site, ignore_errors=True)
             return Removed(site, count, volumes if with_data else (), () if with_data else volumes, left)
 
 

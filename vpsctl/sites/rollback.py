@@ -7,6 +7,7 @@ from vpsctl.db.models import Release, Site
 from vpsctl.errors import NotFound
 from vpsctl.runs import Report, ignore, start_run
 from vpsctl.sites.deployment import Deployment, carry_out, site_lock, site_row
+from vpsctl.sites.draft import with_files
 from vpsctl.sites.lookup import get_release
 from vpsctl.sites.settle import settle
 from vpsctl.sites.snapshot import draft_of
@@ -23,7 +24,7 @@ def rollback(app: App, site: str, *, to: int | None = None, report: Report = ign
         settle(app, row, lock, report=report)
         target = _target(app, row.id, to)
         with start_run(app, "rollback", site, detail={"to": target.number}, report=report, lock=lock) as run:
-            draft = draft_of(app, row, target)
+            draft = with_files(app, row, draft_of(app, row, target))
             return carry_out(Task(app, run, lock, row), draft, recorded=(target.number, dict(target.images)))
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from vpsctl.docker_engine.types import Container, ContainerSpec, Image
-from vpsctl.errors import Failed
+from vpsctl.errors import Conflict, Failed
 from vpsctl.proxy.types import Upstreams
 from vpsctl.sites import naming
 from vpsctl.sites.compose.roles import update_order
 from vpsctl.sites.compose.spec import Condition, PreDeploy
+from vpsctl.sites.containers import container_spec
 from vpsctl.sites.plan import Change, start_order, wait_conditions
 from vpsctl.sites.probe import ending, probe_target, running_container, wait_until_serving
 from vpsctl.sites.stopping import stop_all
@@ -60,7 +61,7 @@ def run_pre_deploy(work: Work, command: PreDeploy) -> None:
     """The one-shot command of the new release, before its containers start. Raises Failed with its exit code."""
     web = work.spec.intent.web
     service = command.service or (web.service if web else next(iter(work.spec.services)))
-    base = work.wanted[service][0]
+    base = container_spec(work.spec, work.spec.services[service], work.place(), 1)
     name = f"{work.names.instance}-{work.site}-pre-deploy-r{work.release}"
     spec = _one_shot(work, base, name, command.command)
     engine = work.app.engine
@@ -120,6 +121,11 @@ def start_service(work: Work, service: str) -> None:
     engine = work.app.engine
     for spec in work.wanted[service]:
         found = engine.find_container(spec.name)
+        if found is not None and found.labels.get(naming.SITE) != work.site:
+            raise Conflict(
+                f"a container named {spec.name} exists and is not of this site",
+                hint=f"docker rename it, then vpsctl deploy {work.site}",
+            )
         if found is not None and found.labels.get(naming.CONFIG) != spec.labels[naming.CONFIG]:
             engine.remove(spec.name, force=True)
             found = None

@@ -11,6 +11,7 @@ from vpsctl.proxy.upstreams import SLOTS
 from vpsctl.runs import Report, ignore, start_run
 from vpsctl.sites.compose.roles import update_order
 from vpsctl.sites.deployment import previous_of, site_lock, site_row
+from vpsctl.sites.draft import with_files
 from vpsctl.sites.images import recorded_images
 from vpsctl.sites.lookup import current_release
 from vpsctl.sites.naming import release_of
@@ -66,7 +67,7 @@ def _release(app: App, row: Site) -> Release:
 def _work(task: Task, release: Release, service: str, count: int) -> Work:
     app, row = task.app, task.site
     row.scale = {**row.scale, service: count}
-    resolved = resolve(app, draft_of(app, row, release))
+    resolved = resolve(app, with_files(app, row, draft_of(app, row, release)))
     if service not in resolved.spec.services:
         raise Invalid(f"{row.name} has no service {service!r}", hint=f"one of: {', '.join(resolved.spec.services)}")
     if not 1 <= count <= SLOTS:

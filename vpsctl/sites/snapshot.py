@@ -61,7 +61,12 @@ def read_env_files(text: str, directory: Path | None) -> dict[str, str]:
         if directory is None or not path.resolve().is_relative_to(directory.resolve()):
             raise Invalid(f"env_file {name} lies outside the site's directory", hint="move it beside compose.yaml")
         if path.is_file():
-            contents[name] = path.read_text()
+            try:
+                contents[name] = path.read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                raise Invalid(
+                    f"cannot read the env_file {name}: {type(error).__name__}", hint="make it readable UTF-8 text"
+                ) from error
     return contents
 
 

@@ -19,7 +19,14 @@ def stop_all(engine: Engine, containers: Sequence[Container], spec: SiteSpec | N
     if not running:
         return
     with ThreadPoolExecutor(max_workers=len(running)) as pool:
-        list(pool.map(lambda item: engine.stop(item.id, grace=grace(item, spec)), running))
+        list(pool.map(lambda item: _stop(engine, item, spec), running))
+
+
+def _stop(engine: Engine, item: Container, spec: SiteSpec | None) -> None:
+    if item.restart in ("always", "on-failure"):
+        # At its own next start the Engine would start these again, beside what has replaced them and over the same data.
+        engine.set_restart(item.id, "unless-stopped")
+    engine.stop(item.id, grace=grace(item, spec))
 
 
 def grace(container: Container, spec: SiteSpec | None) -> timedelta | None:

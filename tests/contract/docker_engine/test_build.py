@@ -123,7 +123,7 @@ def test_an_interrupted_build_is_ended(
 
     (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN sleep 62\nRUN true\n")
     with pytest.raises(KeyboardInterrupt):
-        engine.build(BuildSpec(str(tmp_path), "Dockerfile", spec.name, memory=memory), on_line=interrupt)
+        engine.build(BuildSpec(str(tmp_path), "Dockerfile", spec.name, labels=spec.labels, memory=memory), on_line=interrupt)
     wait_for(lambda: not running("sleep 62"), "end of the step")
 
 
@@ -146,9 +146,9 @@ def test_an_error_of_the_listener_stays_what_it_is(
     def fail(line: str) -> None:
         raise error
 
-    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN sleep 63\n")
     with pytest.raises(type(error)) as caught:
-        engine.build(BuildSpec(str(tmp_path), "Dockerfile", spec.name, memory=CAP), on_line=fail)
+        engine.build(BuildSpec(str(tmp_path), "Dockerfile", spec.name, labels=spec.labels, memory=CAP), on_line=fail)
     assert caught.value is error
 
 

@@ -1,5 +1,6 @@
 """Images: what they declare, their names, and a registry that does not answer, refuses, or does not have it."""
 
+import base64
 import json
 import socket
 import threading
@@ -76,10 +77,17 @@ class Registry(BaseHTTPRequestHandler):
     """As much of a registry as it takes to refuse."""
 
     status, code, message = 404, "MANIFEST_UNKNOWN", "manifest unknown"
+    challenge = False
     asked: list[str]
 
     def do_GET(self) -> None:
         self.asked.append(self.headers.get("Authorization", ""))
+        if self.challenge and not self.asked[-1]:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="here"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         body = b"{}"
         if self.path != "/v2/":
             body = json.dumps({"errors": [{"code": self.code, "message": self.message}]}).encode()
@@ -132,13 +140,15 @@ def test_a_registry_that_refuses(engine: Engine) -> None:
 
 
 def test_the_credentials_given_are_those_sent(engine: Engine) -> None:
-    with registry(status=403, code="DENIED", message="requested access to the resource is denied") as (host, asked):
+    answers = {"challenge": True, "status": 403, "code": "DENIED", "message": "requested access to the resource is denied"}
+    with registry(**answers) as (host, asked):
         error = pull_error(engine, f"{host}/shop:1", username="me", password=Secret("c4nary"))
     assert isinstance(error, Invalid)
     assert "c4nary" not in error.message
-    assert asked
+    assert f"Basic {base64.b64encode(b'me:c4nary').decode()}" in asked
 
 
+@pytest.mark.filterwarnings("ignore:docker-credential-is-not-installed")
 def test_a_credential_helper_that_fails_is_an_error_of_ours(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

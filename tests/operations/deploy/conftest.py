@@ -63,7 +63,7 @@ class Site:
         (self.directory / "compose.yaml").write_text(compose)
 
     def observe(self) -> Observed:
-        return observe(self.app.engine, self.app.proxy, self.names)
+        return observe(self.app, self.names)
 
     def running(self) -> list[str]:
         prefix = f"{self.app.settings.instance}-{self.name}-"

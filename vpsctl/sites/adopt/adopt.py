@@ -1,8 +1,8 @@
 """Taking over containers that run into a site, without restarting or remaking any of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from vpsctl import audit, private_file
@@ -140,9 +140,7 @@ def _record(app: App, prospect: Prospect, run: RunLog) -> None:
     fetched = fetched_in_place(site_directory(app, prospect.name), prospect.compose)
     with app.database.transaction() as session:
         project_id = ensure_project(session, app.actor, prospect.project)
-    row = Site(
-        name=prospect.name, project_id=project_id, source=to_document(fetched.source), environment={}, scale={}
-    )
+    row = Site(name=prospect.name, project_id=project_id, source=to_document(fetched.source), environment={}, scale={})
     draft = draft_from(app, row, fetched)
     with app.database.transaction() as session:
         session.add(row)
@@ -200,7 +198,6 @@ def _names(app: App, prospect: Prospect) -> Names:
 
 def _result(app: App, prospect: Prospect, run: int | None) -> AdoptedSite:
     front = prospect.shape.front
-    members = prospect.shape.members
     return AdoptedSite(
         site=prospect.name,
         project=prospect.project,
@@ -212,7 +209,7 @@ def _result(app: App, prospect: Prospect, run: int | None) -> AdoptedSite:
         web=front.service if front else None,
         domains=prospect.domains,
         credentials=tuple(prospect.new_credentials),
-        steps=(),
+        steps=tuple(prospect.steps(app.settings.instance)),
         obstacles=prospect.obstacles,
         run=run,
     )

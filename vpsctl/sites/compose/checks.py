@@ -18,6 +18,7 @@ def check_site(spec: SiteSpec, root: Field) -> None:
     _check_cycles(spec.services, root)
     _check_published(spec, root)
     _check_web(spec, root)
+    _check_reachable(spec, root)
 
 
 def place(root: Field, *keys: str) -> Field:
@@ -45,6 +46,15 @@ def _check_replicas(spec: SiteSpec, service: Service, root: Field) -> None:
     problem = replica_problem(spec, service, service.replicas)
     if problem:
         raise place(root, "services", service.name, "deploy", "replicas").invalid(problem, "correct deploy.replicas")
+
+
+def _check_reachable(spec: SiteSpec, root: Field) -> None:
+    web = spec.intent.web
+    mode = spec.services[web.service].network_mode if web and web.service in spec.services else None
+    if web and mode:
+        raise place(root, "services", web.service, "network_mode").invalid(
+            f"{web.service} is the web service, which Caddy reaches over the site's network", "remove network_mode"
+        )
 
 
 def _check_names(spec: SiteSpec, service: Service, root: Field) -> None:
