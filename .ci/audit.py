@@ -4,6 +4,7 @@ Fails on a known vulnerability. Where the service cannot be reached it says so a
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,15 @@ SECONDS = 120
 def main() -> int:
     program = Path(sys.executable).parent / "pip-audit"
     command = [str(program), "--requirement", str(LOCK), "--require-hashes", "--disable-pip"]
+    environment = dict(os.environ)
+    if "PIP_CERT" in environment:
+        environment.setdefault("REQUESTS_CA_BUNDLE", environment["PIP_CERT"])
     try:
         done = subprocess.run(
             [*command, "--format", "json", "--progress-spinner", "off", "--timeout", "10"],
             capture_output=True,
             text=True,
+            env=environment,
             timeout=SECONDS,
             check=False,
         )

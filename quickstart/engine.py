@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 DEFAULT = "unix:///var/run/docker.sock"
-PACKAGES = {"git": "git", "iptables": "iptables", "dockerd": "docker.io"}
-"""Program -> Debian package. iptables stands beside docker.io because not every release pulls it in."""
+PACKAGES = {"git": "git", "iptables": "iptables", "ps": "procps", "dockerd": "docker.io"}
+"""Program -> Debian package. The Engine runs iptables, and `ps` for `docker top`: its package does not pull in both."""
 START_SECONDS = 60
 ENDED_SECONDS = 5
 PATH_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")

@@ -4,6 +4,7 @@ Nothing else in vpsctl reads the environment.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,6 +15,8 @@ from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
 
 DEFAULT_CONFIG = Path("/etc/vpsctl/config.toml")
+INSTANCE = re.compile(r"[a-z][a-z0-9-]{0,29}")
+SIZE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})? ?([kmgt]i?)?b?", re.IGNORECASE)
 ALLOWANCES = ("privileged", "host_namespaces", "docker_socket", "outside_binds", "public_ports")
 
 
@@ -126,4 +129,21 @@ def _checked(settings: Settings) -> Settings:
             raise Invalid(f"{key} must be from 1 to 65535, not {getattr(settings, key)}", hint="correct it and try again")
     if settings.port_first > settings.port_last:
         raise Invalid("port_first is above port_last", hint="correct the range and try again")
+    if not settings.home.is_absolute():
+        raise Invalid(f"home must be an absolute path, not {settings.home}", hint="write it from / on")
+    if not INSTANCE.fullmatch(settings.instance):
+        raise Invalid(
+            f"instance cannot be {settings.instance!r}", hint="1 to 30 small letters, digits and -, a letter first"
+        )
+    _check_amounts(settings)
     return settings
+
+
+def _check_amounts(settings: Settings) -> None:
+    for key in ("builder_memory", "disk_floor"):
+        if not SIZE.fullmatch(getattr(settings, key)):
+            raise Invalid(f"{key} is no size: {getattr(settings, key)!r}", hint="write it like 512M or 1.5G")
+    if not 0.01 <= settings.builder_cpus <= 1024:
+        raise Invalid(
+            f"builder_cpus must be from 0.01 to 1024, not {settings.builder_cpus}", hint="correct it and try again"
+        )

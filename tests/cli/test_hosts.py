@@ -160,7 +160,7 @@ def test_budget(vpsctl: Vpsctl, foundation: App) -> None:
     code, out, _ = vpsctl(foundation, "budget")
     assert code == 0
     rows = [line.split() for line in out.splitlines()]
-    assert ["foundation", "postgres", "1", "512.0", "MiB", "1"] in rows
+    assert ["foundation", "postgres", "1", "512.0", "MiB", "1", "-"] in rows
     assert [row[0] for row in rows[-3:]] == ["total", "machine", "left"]
 
 

@@ -65,7 +65,13 @@ def test_the_search_leaves_the_rest_alone(code: str) -> None:
 
 
 def test_no_shell_in_python() -> None:
-    found = [f"{name}: {use}" for name, tree in modules().items() for use in shell_uses(tree)]
+    # a test may hand bash what the operator's bash would run: completion, a pipe
+    found = [
+        f"{name}: {use}"
+        for name, tree in modules().items()
+        for use in shell_uses(tree)
+        if not (name.startswith("tests/") and "not written out" in use)
+    ]
     assert found == []
 
 

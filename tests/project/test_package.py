@@ -70,33 +70,23 @@ def test_the_wheel_holds_the_code_the_migrations_and_the_foundation(wheel: Path)
     assert [name for name in held if not name.startswith("vpsctl") or "__pycache__" in name] == []
 
 
-def test_the_installed_wheel_finds_its_own_data(wheel: Path, tmp_path: Path) -> None:
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-qq",
-        "--no-deps",
-        "--no-index",
-        "--no-compile",
-        "--target",
-        str(tmp_path),
-    ]
-    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
-    # -P and PYTHONPATH: the copy, not this checkout
-    code = "import sys; from vpsctl.cli.main import main; sys.argv = ['vpsctl', '--version']; main()"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"\d+\.\d+\.\d+", done.stdout)
-    code = "import vpsctl, sys; print(vpsctl.__path__[0])"
-    found = subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, text=True, capture_output=True, check=True
-    )
-    assert found.stdout.strip() == str(tmp_path / "vpsctl")
+def test_the_installed_wheel_stands_alone(wheel: Path, tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--no-index", "--no-compile", "--target"]
+    subprocess.run([*pip, str(tmp_path), str(wheel)], check=True, capture_output=True)
+
+    def run(code: str) -> str:
+        # -P and PYTHONPATH: the installed copy, not this checkout
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-P", "-c", code]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.strip()
+
+    assert re.search(r"\d+\.\d+\.\d+", run("from vpsctl.cli.main import main; main(['--version'])"))
+    foundation = run("from vpsctl.hosts.foundation import find_foundation; print(find_foundation())")
+    assert foundation == str(tmp_path / "vpsctl/_compose/foundation.yaml")
+    migrations = run("from vpsctl.db.migrate import find_migrations, head_version; print(find_migrations(), head_version())")
+    assert migrations.startswith(f"{tmp_path / 'vpsctl/_migrations'} 0")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def budget() -> None:
     """
     from vpsctl.sites.caps import read_budget
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(read_budget(opened), _render)
 
 
@@ -32,17 +32,17 @@ def _render(found: "Budget") -> None:
         rows.append((share.kind, share.name, str(share.containers), output.size(share.memory), f"{share.cpus:g}", uncapped))
     rows += [
         (
-            "",
             "total",
+            "",
             str(sum(share.containers for share in found.shares)),
             output.size(found.memory),
             f"{found.cpus:g}",
             "",
         ),
-        ("", "machine", "", output.size(found.machine.memory), f"{found.machine.cpus}", ""),
-        ("", "left", "", output.size(found.memory_left), f"{found.cpus_left:g}", _verdict(found)),
+        ("machine", "", "", output.size(found.machine.memory), f"{found.machine.cpus}", ""),
+        ("left", "", "", output.size(found.memory_left), f"{found.cpus_left:g}", _verdict(found)),
     ]
-    output.table(("KIND", "NAME", "CONTAINERS", "MEMORY", "CPUS", ""), rows)
+    output.table(("KIND", "NAME", "CONTAINERS", "MEMORY", "CPUS", "NOTE"), rows)
 
 
 def _verdict(found: "Budget") -> str:

@@ -1,5 +1,6 @@
 """vpsctl container: every container on the machine, ours or not."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +21,13 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 @app.command("list")
 def list_(all_: Annotated[bool, typer.Option("--all", "-a", help="Those that do not run as well.")] = False) -> None:
-    """The containers that run. Example: vpsctl container list --all"""
+    """The containers that run.
+
+    Example: vpsctl container list --all
+    """
     from vpsctl.hosts.containers import list_containers
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(list_containers(opened, stopped=all_), _render_list)
 
 
@@ -51,10 +55,13 @@ def _image(reference: str) -> str:
 
 @app.command("show")
 def show(name: Name) -> None:
-    """One container in full, without its environment. Example: vpsctl container show vpsctl-caddy"""
+    """One container in full, without its environment.
+
+    Example: vpsctl container show vpsctl-caddy
+    """
     from vpsctl.hosts.containers import show_container
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(show_container(opened, name), _render_one)
 
 
@@ -82,29 +89,38 @@ def _render_one(found: "Container") -> None:
 
 @app.command("start")
 def start(name: Name) -> None:
-    """Start a container. Example: vpsctl container start legacy-db"""
+    """Start a container.
+
+    Example: vpsctl container start legacy-db
+    """
     from vpsctl.hosts.containers import start_container
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(start_container(opened, name), _render_state)
 
 
 @app.command("stop")
 def stop(name: Name, yes: Yes = False) -> None:
-    """Stop a container; asks before it stops a part of the foundation. Example: vpsctl container stop legacy-db"""
+    """Stop a container; asks before it stops a part of the foundation.
+
+    Example: vpsctl container stop legacy-db
+    """
     from vpsctl.hosts.containers import stop_container
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         _ask(opened, name, "Stopping", yes=yes)
         output.show(stop_container(opened, name), _render_state)
 
 
 @app.command("restart")
 def restart(name: Name, yes: Yes = False) -> None:
-    """Restart a container; asks before it restarts a part of the foundation. Example: vpsctl container restart shop-db"""
+    """Restart a container; asks before it restarts a part of the foundation.
+
+    Example: vpsctl container restart shop-db
+    """
     from vpsctl.hosts.containers import restart_container
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         _ask(opened, name, "Restarting", yes=yes)
         output.show(restart_container(opened, name), _render_state)
 
@@ -128,18 +144,22 @@ def logs(
     tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, metavar="N", help="The last N lines only.")] = None,
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="From then on: 10m, 2h, 3d or a date and time.")] = None,
 ) -> None:
-    """What a container printed; --json -f prints one object a line. Example: vpsctl container logs vpsctl-caddy -f -n 20"""
-    from vpsctl.cli.logs import since_time
+    """What a container printed; --json -f prints one object a line.
+
+    Example: vpsctl container logs vpsctl-caddy -f -n 20
+    """
+    from vpsctl.cli.logs import since_time, until_interrupted
     from vpsctl.hosts.containers import read_logs
 
     moment = since_time(since) if since else None
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         lines = read_logs(opened, name, tail=tail, since=moment, follow=follow)
         if output.mode.json and not follow:
             output.show(list(lines), lambda _: None)
             return
-        for line in lines:
-            _print_line(line)
+        with until_interrupted() if follow else nullcontext():
+            for line in lines:
+                _print_line(line)
 
 
 def _print_line(line: "LogLine") -> None:
@@ -156,10 +176,13 @@ def _print_line(line: "LogLine") -> None:
 
 @app.command("stats")
 def stats(names: Annotated[list[str] | None, typer.Argument(help="Containers; none means all that run.")] = None) -> None:
-    """What containers use now. Example: vpsctl container stats"""
+    """What containers use now.
+
+    Example: vpsctl container stats
+    """
     from vpsctl.hosts.containers import measure_containers
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(measure_containers(opened, names or ()), _render_stats)
 
 
@@ -181,10 +204,13 @@ def _render_stats(found: "tuple[Stats, ...]") -> None:
 
 @app.command("top")
 def top(name: Name) -> None:
-    """The processes in a container. Example: vpsctl container top vpsctl-postgres"""
+    """The processes in a container.
+
+    Example: vpsctl container top vpsctl-postgres
+    """
     from vpsctl.hosts.containers import list_processes
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(list_processes(opened, name), _render_top)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import complete_deploy
 from vpsctl.cli.opened import open_app
 from vpsctl.errors import Invalid
 
@@ -19,7 +20,12 @@ app = typer.Typer()
 @app.command()
 def deploy(
     words: Annotated[
-        list[str], typer.Argument(metavar="[resume|abort] SITE", help="The site; resume or abort after a kill.")
+        list[str],
+        typer.Argument(
+            metavar="[resume|abort] SITE",
+            help="The site; resume or abort after a kill.",
+            autocompletion=complete_deploy,
+        ),
     ],
     ref: Annotated[str | None, typer.Option(help="A branch, tag or commit of its git source.")] = None,
     image: Annotated[str | None, typer.Option(help="An image for the web service, instead of its own.")] = None,

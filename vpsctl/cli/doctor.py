@@ -24,7 +24,7 @@ def doctor() -> None:
     """
     from vpsctl.hosts.doctor import doctor as examine
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         diagnosis = examine(opened)
     output.show(diagnosis, _render)
     if diagnosis.state == "fail":

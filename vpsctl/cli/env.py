@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 from vpsctl.errors import Invalid
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
     from vpsctl.sites.environment import Variable
 
 app = typer.Typer(no_args_is_help=True, help="The variables of a site; passwords belong into credentials (vpsctl cred).")
-Site = Annotated[str, typer.Argument(help="The site.")]
 Service = Annotated[str | None, typer.Option(help="Only for this service; otherwise the web service and every ${…}.")]
 
 
 @app.command("list")
 def list_(site: Site) -> None:
-    """The variables, and which of them wait for a deploy. Example: vpsctl env list shop"""
+    """The variables, and which of them wait for a deploy.
+
+    Example: vpsctl env list shop
+    """
     from vpsctl.sites.environment import list_variables
 
     with open_app() as opened:
@@ -30,7 +33,10 @@ def list_(site: Site) -> None:
 
 @app.command("set")
 def set_(site: Site, values: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")], service: Service = None) -> None:
-    """Set variables; the next deploy applies them. Example: vpsctl env set shop VERSION=2"""
+    """Set variables; the next deploy applies them.
+
+    Example: vpsctl env set shop VERSION=2
+    """
     from vpsctl.sites.environment import set_variables
 
     wrong = [item for item in values if "=" not in item]
@@ -44,7 +50,10 @@ def set_(site: Site, values: Annotated[list[str], typer.Argument(metavar="NAME=V
 
 @app.command("unset")
 def unset(site: Site, names: Annotated[list[str], typer.Argument(metavar="NAME…")], service: Service = None) -> None:
-    """Remove variables; the next deploy applies it. Example: vpsctl env unset shop VERSION"""
+    """Remove variables; the next deploy applies it.
+
+    Example: vpsctl env unset shop VERSION
+    """
     from vpsctl.sites.environment import unset_variables
 
     with open_app() as opened:
@@ -55,6 +64,6 @@ def unset(site: Site, names: Annotated[list[str], typer.Argument(metavar="NAME�
 
 def _render(found: tuple[Variable, ...]) -> None:
     output.table(
-        ("name", "value", "service", ""),
+        ("name", "value", "service", "note"),
         [(item.name, item.value, item.service or "", "" if item.deployed else "waits for a deploy") for item in found],
     )

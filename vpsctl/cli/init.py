@@ -40,7 +40,7 @@ def init(
     changes = _changes(postgres_url, redis_url, caddy_admin, http_port, https_port)
     if changes and configure(config_path(), changes):
         output.note(f"settings written to {config_path()}")
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         check_in_force(opened.settings, changes)
         output.show(set_up(opened, _report), _render)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 from vpsctl.errors import Invalid
 
@@ -19,7 +22,7 @@ app = typer.Typer()
 
 @app.command()
 def logs(
-    site: Annotated[str, typer.Argument(help="The site.")],
+    site: Site,
     service: Annotated[str | None, typer.Option(help="Only this service.")] = None,
     release: Annotated[str | None, typer.Option(help="Of this release, also when it is stopped.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is printed from now on.")] = False,
@@ -37,10 +40,20 @@ def logs(
     wanted = Wanted(service, number, tail or None, since_time(since) if since else None)
     with open_app() as opened:
         if follow:
-            for line in follow_logs(opened, site, wanted):
-                _stream(line)
+            with until_interrupted():
+                for line in follow_logs(opened, site, wanted):
+                    _stream(line)
         else:
             output.show(list(read_logs(opened, site, wanted)), _print_all)
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Ctrl-C is how one leaves what has no end: nothing to tell."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(output.INTERRUPTED) from None
 
 
 def _stream(line: SiteLine) -> None:

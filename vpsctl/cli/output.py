@@ -1,5 +1,6 @@
 """The only two printers: text for people and JSON for programs; results on stdout, everything else on stderr."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,15 @@ from vpsctl.encoding import to_json
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound, Unavailable, VpsctlError
 
 EXIT = {Invalid: 2, NotFound: 3, Conflict: 4, Unavailable: 5, Failed: 6}
+INTERRUPTED = 130
+SURROUNDINGS = {
+    errno.EACCES: "run as root, such as by sudo",
+    errno.EPERM: "run as root, such as by sudo",
+    errno.EROFS: "mount it writable",
+    errno.ENOSPC: "make room on that disk: vpsctl doctor shows it",
+    errno.EDQUOT: "make room within that quota",
+}
+"""What the machine refused, wherever we were: never a bug of ours, and the hint that goes with it."""
 COMMON = {"--json": "json", "--quiet": "quiet", "--debug": "debug"}
 T = TypeVar("T")
 
@@ -21,6 +31,8 @@ class Mode:
     json: bool = False
     quiet: bool = False
     debug: bool = False
+    run: int | None = None
+    """The run that this command began, once it has."""
 
 
 mode = Mode()
@@ -47,10 +59,13 @@ def write(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
-def say(text: str) -> None:
-    """One message on stderr."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+def say(text: str, *, end: str = "\n") -> None:
+    """One message on stderr. Nobody there to read it any more is no reason to stop the work it tells of."""
+    try:
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def note(text: str) -> None:
@@ -68,8 +83,9 @@ def colour(text: str, code: str, stream: Any = None) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on stdout: rich's on a terminal, else aligned columns that `awk` and `cut` can read."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    """A table on stdout: rich's on a terminal, else columns two spaces apart, where `-` stands for nothing."""
+    cells = [["" if cell is None else _printable(str(cell)) for cell in row] for row in rows]
+    columns = [column.upper() for column in columns]
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
@@ -81,10 +97,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
             grid.add_row(*(Text(cell) for cell in row))
         Console().print(grid)
         return
-    lines = [list(columns), *cells]
+    lines = [[cell or "-" for cell in line] for line in (columns, *cells)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _printable(text: str) -> str:
+    """One line, without what would move a terminal's cursor."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def size(count: float | None) -> str:
@@ -104,46 +125,75 @@ def flush() -> None:
 
 
 def confirm(question: str, *, yes: bool, typed: str | None = None) -> None:
-    """Ask before something destructive; `typed` asks for that name instead of a y.
+    """Ask before something destructive; `typed` asks for that name, which `--confirm` gives as well, instead of a y.
 
     Raises Invalid when nobody can be asked and `--yes` was not given, or when the answer is no.
     """
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise Invalid(f"{question} Nobody can be asked here", hint="add --yes to go ahead")
+    if mode.json or not sys.stdin.isatty():
+        raise Invalid(
+            f"{question} Nobody can be asked here", hint=f"add --{f'confirm {typed}' if typed else 'yes'} to go ahead"
+        )
     say(question)
-    sys.stderr.write(f"Type {typed} to go ahead: " if typed else "Go ahead? [y/N] ")
-    sys.stderr.flush()
+    say(f"Type {typed} to go ahead: " if typed else "Go ahead? [y/N] ", end="")
     answer = sys.stdin.readline().strip()
     if answer != typed if typed else answer.lower() not in ("y", "yes"):
-        raise Invalid("nothing was changed", hint="the answer was no")
+        raise Invalid("nothing was changed", hint=f"answer {typed or 'y'} to go ahead")
 
 
 def fail(error: BaseException) -> int:
     """Show a failure and return its exit code; anything that is not ours is a bug and shown as one line."""
-    if isinstance(error, VpsctlError):
-        code, message, hint = error.code, error.message, error.hint
-        status = next(number for kind, number in EXIT.items() if isinstance(error, kind))
-    elif hasattr(error, "format_message"):  # typer's own: a wrong option, a missing argument
-        code, message, status = "invalid", error.format_message(), 2
-        context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help" if context else "vpsctl --help"
-    elif type(error).__name__ == "Abort":
-        code, message, hint, status = "invalid", "aborted", "", 130
-    else:
-        code, status = "internal", 1
-        message = f"internal error: {type(error).__name__}: {error}"
-        hint = "this is a bug in vpsctl; run it again with --debug and report what it prints"
-    if not message and status == 2:  # no_args_is_help raises with the help already printed
-        return 2
+    shown = _shown(error)
     if mode.json:
-        write(to_json({"error": {"code": code, "message": message, "hint": hint}}, indent=2))
-    say(colour("error: ", "31", sys.stderr) + message)
-    if hint:
-        say(colour("hint:  ", "2", sys.stderr) + hint)
+        write(to_json({"error": {"code": shown.code, "message": shown.message, "hint": shown.hint}}, indent=2))
+    if isinstance(error, KeyboardInterrupt) and sys.stderr.isatty():
+        say("")  # after the ^C, and after whatever stood half written
+    if shown.usage:
+        say(shown.usage)
+    else:
+        say(colour("error: ", "31", sys.stderr) + shown.message)
+        if shown.hint:
+            say(colour("hint:  ", "2", sys.stderr) + shown.hint)
     if mode.debug:
         import traceback
 
         traceback.print_exception(error)
-    return status
+    return shown.status
+
+
+@dataclass(frozen=True)
+class _Shown:
+    code: str
+    message: str
+    hint: str
+    status: int
+    usage: str = ""
+    """The help that stands for the message where a group was called without a command."""
+
+
+def _shown(error: BaseException) -> _Shown:
+    if isinstance(error, VpsctlError):
+        status = next(number for kind, number in EXIT.items() if isinstance(error, kind))
+        return _Shown(error.code, error.message, error.hint or _run_hint(), status)
+    if isinstance(error, KeyboardInterrupt):
+        return _Shown("failed", "; ".join(["interrupted", *getattr(error, "__notes__", ())]), _run_hint(), INTERRUPTED)
+    if hasattr(error, "format_message"):  # typer's own: a wrong option, a missing argument
+        return _misused(error)
+    if isinstance(error, OSError) and error.errno in SURROUNDINGS:
+        return _Shown("failed", f"{error.filename or 'this machine'}: {error.strerror}", SURROUNDINGS[error.errno], 6)
+    message = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
+    return _Shown("internal", message, "this is a bug in vpsctl; run it again with --debug and report what it prints", 1)
+
+
+def _run_hint() -> str:
+    return f"vpsctl run show {mode.run}" if mode.run is not None else ""
+
+
+def _misused(error: Any) -> _Shown:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "vpsctl"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        usage = error.format_message() or " "  # rich has printed it already
+        return _Shown("invalid", f"{command} needs a command", f"{command} --help", 2, usage)
+    return _Shown("invalid", " ".join(error.format_message().split()), f"{command} --help", 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ app = typer.Typer()
 
 @app.command()
 def plan(
-    site: Annotated[str, typer.Argument(help="The site.")],
+    site: Site,
     ref: Annotated[str | None, typer.Option(help="A branch, tag or commit of its git source.")] = None,
     image: Annotated[str | None, typer.Option(help="An image for the web service, instead of its own.")] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Ask the registry even for images that are here.")] = False,

@@ -10,6 +10,8 @@ MARKS = {"succeeded": ("✓", "32"), "failed": ("✗", "31"), "skipped": ("-", "
 
 def report(event: Event) -> None:
     """The `report` of every command that runs long; silent under `--quiet` and `--json`."""
+    if isinstance(event, RunStarted):
+        output.mode.run = event.run_id
     if output.mode.quiet or output.mode.json:
         return
     match event:
@@ -29,10 +31,9 @@ def report(event: Event) -> None:
 def _show_running(name: str) -> None:
     """On a terminal the step that runs stands on the last line, until something is printed over it."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"  … {name}\r")
-        sys.stderr.flush()
+        output.say(f"  … {name}", end="\r")
 
 
 def _erase() -> None:
     if sys.stderr.isatty():
-        sys.stderr.write("\x1b[2K\r")
+        output.say("\x1b[2K", end="\r")

@@ -17,7 +17,10 @@ app = typer.Typer(no_args_is_help=True, help="The routes that Caddy serves.")
 
 @app.command()
 def show() -> None:
-    """Each site's route, whom its traffic goes to, and how many requests are in flight. Example: vpsctl proxy show"""
+    """Each site's route, whom its traffic goes to, and how many requests are in flight.
+
+    Example: vpsctl proxy show
+    """
     from vpsctl.sites.routing import show_routes
 
     with open_app() as opened:
@@ -27,7 +30,10 @@ def show() -> None:
 
 @app.command()
 def sync() -> None:
-    """Bring Caddy's routes back to what the current releases say. Example: vpsctl proxy sync"""
+    """Bring Caddy's routes back to what the current releases say.
+
+    Example: vpsctl proxy sync
+    """
     from vpsctl.sites.routing import sync_routes
 
     with open_app() as opened:
@@ -37,7 +43,7 @@ def sync() -> None:
 
 def _render(found: tuple[RouteState, ...]) -> None:
     output.table(
-        ("site", "domains", "tls", "release", "upstreams", "in flight", ""),
+        ("site", "domains", "tls", "release", "upstreams", "in flight", "note"),
         [
             (
                 item.site,

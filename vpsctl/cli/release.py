@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ def releases() -> None: ...
 
 
 @app.command("list")
-def list_(site: Annotated[str, typer.Argument(help="The site.")]) -> None:
-    """Newest first; * is the one that serves. Example: vpsctl release list shop"""
+def list_(site: Site) -> None:
+    """Newest first; * is the one that serves.
+
+    Example: vpsctl release list shop
+    """
     from vpsctl.sites.releases import list_releases
 
     with open_app() as opened:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 
 app = typer.Typer()
@@ -12,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def restart(
-    site: Annotated[str, typer.Argument(help="The site.")],
+    site: Site,
     service: Annotated[str | None, typer.Option(help="Only this service.")] = None,
 ) -> None:
     """Restart a site's containers one after the other; requests wait or go to the others meanwhile.

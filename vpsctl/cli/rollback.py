@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 
 app = typer.Typer()
@@ -12,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def rollback(
-    site: Annotated[str, typer.Argument(help="The site.")],
+    site: Site,
     to: Annotated[str | None, typer.Option(help="The release, such as r7; without it, the one before the current.")] = None,
 ) -> None:
     """Deploy an earlier release again: its images, compose file, variables and credentials as they were.

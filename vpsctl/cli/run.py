@@ -8,6 +8,7 @@ import typer
 
 from vpsctl.cli import output
 from vpsctl.cli.ages import age
+from vpsctl.cli.known_sites import complete_site
 from vpsctl.cli.opened import open_app
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ COLOURS = {"succeeded": "32", "failed": "31", "interrupted": "31", "undone": "33
 
 @app.command("list")
 def list_(
-    site: Annotated[str | None, typer.Argument(help="Only the runs of this site.")] = None,
+    site: Annotated[str | None, typer.Argument(help="Only the runs of this site.", autocompletion=complete_site)] = None,
     kind: Annotated[str | None, typer.Option(help="Only runs of this kind, such as deploy.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 20,
 ) -> None:
     """Newest first; an interrupted one's process died half way.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 from vpsctl.errors import Invalid
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from vpsctl.sites.sources.new import NewSite
 
 app = typer.Typer(no_args_is_help=True, help="Add, list, show, adopt and remove sites; maintenance pages.")
-Site = Annotated[str, typer.Argument(help="The site.")]
 Project = Annotated[str | None, typer.Option(help="The project it belongs to; otherwise what the file says, or default.")]
 
 
@@ -30,7 +30,10 @@ def new(
     template: Annotated[str, typer.Option(help="base, business or portfolio.")] = "base",
     into: Annotated[Path | None, typer.Option(help="The directory; otherwise ./NAME.")] = None,
 ) -> None:
-    """Write the files of a new site to start from. Example: vpsctl site new shop --template business"""
+    """Write the files of a new site to start from.
+
+    Example: vpsctl site new shop --template business
+    """
     from vpsctl.sites.sources.new import new_site
 
     output.show(new_site(name, template, into or Path(name)), _tell_new)
@@ -47,7 +50,7 @@ def add(
     credential: Annotated[str | None, typer.Option(help="The token or deploy key of a private repository.")] = None,
     project: Project = None,
     image: Annotated[bool, typer.Option("--image", help="The source is an image; --port says where it listens.")] = False,
-    port: Annotated[int | None, typer.Option(help="With --image: the container's web port.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="With --image: the container's web port.")] = None,
     domain: Annotated[list[str] | None, typer.Option(help="With --image or an inferred file: its domains.")] = None,
 ) -> None:
     """Register a site; nothing is started yet.
@@ -78,19 +81,25 @@ def move(
     subdirectory: Annotated[str | None, typer.Option(help="Where in the repository the compose file stands.")] = None,
     credential: Annotated[str | None, typer.Option(help="The token or deploy key of a private repository.")] = None,
 ) -> None:
-    """Point a site at another source; the next deploy comes from it. Example: vpsctl site move shop /srv/shop"""
+    """Point a site at another source; the next deploy comes from it.
+
+    Example: vpsctl site move shop /srv/shop
+    """
     from vpsctl.sites.move import move_site
     from vpsctl.sites.sources.source import parse_source
 
-    parsed = parse_source(source, ref=ref, subdirectory=subdirectory, credential=credential)
     with open_app() as opened:
+        parsed = parse_source(source, ref=ref, subdirectory=subdirectory, credential=credential)
         result = move_site(opened, site, parsed)
     output.show(result, lambda moved: output.write(f"{moved.site} comes from {moved.source} (before: {moved.before})"))
 
 
 @app.command("list")
 def list_() -> None:
-    """The sites of this machine. Example: vpsctl site list"""
+    """The sites of this machine.
+
+    Example: vpsctl site list
+    """
     from vpsctl.sites.list import list_sites
 
     with open_app() as opened:
@@ -100,7 +109,10 @@ def list_() -> None:
 
 @app.command("show")
 def show(site: Site) -> None:
-    """Everything about one site. Example: vpsctl site show shop"""
+    """Everything about one site.
+
+    Example: vpsctl site show shop
+    """
     from vpsctl.sites.show import show_site
 
     with open_app() as opened:
@@ -139,16 +151,23 @@ def remove(
     confirm: Annotated[str | None, typer.Option(help="With --with-data: the site's name, instead of being asked.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (volumes still need the typed name).")] = False,
 ) -> None:
-    """Remove a site: route, containers, images; its volumes stay unless --with-data. Example: vpsctl site remove shop"""
+    """Remove a site: route, containers, images; its volumes stay unless --with-data.
+
+    Example: vpsctl site remove shop
+    """
     from vpsctl.cli.progress import report
+    from vpsctl.sites.deployment import site_row
     from vpsctl.sites.remove import remove_site
 
-    if with_data:
-        question = f"This removes {site} and every byte in its volumes."
-        output.confirm(question, yes=confirm == site, typed=site)
-    else:
-        output.confirm(f"This removes {site}; its volumes stay.", yes=yes)
+    if confirm is not None and confirm != site:
+        hint = f"vpsctl site remove {site} --with-data --confirm {site}"
+        raise Invalid(f"--confirm is {confirm}, and the site is {site}: nothing was changed", hint=hint)
     with open_app() as opened:
+        site_row(opened, site)  # nobody is asked about a site that is not there
+        if with_data:
+            output.confirm(f"This removes {site} and every byte in its volumes.", yes=confirm == site, typed=site)
+        else:
+            output.confirm(f"This removes {site}; its volumes stay.", yes=yes)
         result = remove_site(opened, site, with_data=with_data, report=report)
     output.show(result, _tell_removed)
 
@@ -208,7 +227,7 @@ def _tell_adopted(result: AdoptedSite) -> None:
 
 def _render_list(found: list[SiteInfo]) -> None:
     output.table(
-        ("site", "project", "release", "deployed", "domains", "source", ""),
+        ("site", "project", "release", "deployed", "domains", "source", "note"),
         [
             (
                 item.name,

@@ -1,10 +1,9 @@
 """`vpsctl start`."""
 
-from typing import Annotated
-
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 
 app = typer.Typer()
@@ -12,7 +11,7 @@ app = typer.Typer()
 
 @app.command()
 def start(
-    site: Annotated[str, typer.Argument(help="The site.")],
+    site: Site,
 ) -> None:
     """Start the containers of the release that should serve.
 

@@ -25,7 +25,7 @@ def status() -> None:
     """
     from vpsctl.hosts.status import status as look
 
-    with open_app() as opened:
+    with open_app(before_init=True) as opened:
         output.show(look(opened), _render)
 
 

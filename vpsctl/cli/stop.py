@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 
 app = typer.Typer()
@@ -12,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def stop(
-    site: Annotated[str, typer.Argument(help="The site.")],
+    site: Site,
     service: Annotated[str | None, typer.Option(help="Only this service.")] = None,
 ) -> None:
     """Stop a site's containers; nothing is removed, and they stay stopped over a reboot.

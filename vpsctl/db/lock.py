@@ -9,6 +9,7 @@ from sqlalchemy import Connection, TextClause, exc, text
 from vpsctl.errors import Conflict, Unavailable
 
 TAKE = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
+DROP_ALL = text("SELECT pg_advisory_unlock_all()")
 DROP = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 # A 64-bit key stands in pg_locks as two halves, marked by objsubid 1.
 HOLDER = text("""SELECT coalesce(a.application_name, '') FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
@@ -55,6 +56,10 @@ class Lock:
         self._ask(text("SELECT 1"))
 
     def close(self) -> None:
+        """Let go now: of a connection that is only closed the server takes notice a moment later."""
+        if not self._connection.invalidated:
+            with suppress(Unavailable):
+                self._ask(DROP_ALL)
         self._connection.close()
 
     def _ask(self, statement: TextClause, **parameters: str) -> Any:

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from vpsctl.docker_engine.connection import Connection
 from vpsctl.docker_engine.decode import decode_image
 from vpsctl.docker_engine.dockerfile import buildkit_feature
 from vpsctl.docker_engine.images import read_messages
-from vpsctl.docker_engine.refusals import FOREIGN, shorten, timed_out, words
+from vpsctl.docker_engine.refusals import FOREIGN, MAKE_ROOM, disk_full, shorten, timed_out, words
 from vpsctl.docker_engine.types import BuildSpec, Image
 from vpsctl.errors import Failed, Invalid
 
@@ -133,13 +133,15 @@ def _engine_lines(response: requests.Response, until: float) -> Iterator[str]:
         yield pending
 
 
-def _failure(spec: BuildSpec, step: str, reason: str, lines: Iterable[str]) -> Failed:
+def _failure(spec: BuildSpec, step: str, reason: str, lines: Sequence[str]) -> Failed:
     where = f" at `{step}`" if step else ""
     hint = f"correct {spec.dockerfile}"
     if reason == LATE:
         hint = "see in its log what it waited for"
     if re.search(r"(?:exit code|non-zero code): 137", reason):
         hint = "it was killed, perhaps for memory: raise builder_memory in the settings"
+    if disk_full("\n".join([reason, *lines])):
+        hint = MAKE_ROOM
     return Failed("\n".join([f"the build of {spec.tag} failed{where}: {reason}", *lines]), hint=hint)
 
 

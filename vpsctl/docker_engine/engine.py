@@ -22,6 +22,14 @@ class Engine(Containers, Lifecycle, Logs, Execs, Usage, Files, Images, Builds, N
     is older than 1.41 (Docker 20.10).
     """
 
+    _machine: EngineInfo | None = None
+
     def info(self) -> EngineInfo:
+        """Asked anew each time, at two requests: this Engine answers, and says what it is."""
         with self.asking() as api:
             return decode_info(api.info(), api.version(), api.api_version)
+
+    def machine(self) -> EngineInfo:
+        """`info` as it was at the first call: processors, memory, architecture and directory stay as they are."""
+        self._machine = self._machine or self.info()
+        return self._machine

@@ -51,6 +51,12 @@ class Images(Connection):
         found = (self.find_image(body["Id"]) for body in listed)
         return [image for image in found if image is not None]
 
+    def image_names(self, repositories: str) -> set[str]:
+        """The names, tag included, of the images in these repositories ("shop/*"): one request, however many."""
+        with self.asking() as api:
+            listed = api.images(filters={"reference": repositories})
+        return {name for body in listed for name in body["RepoTags"] or ()}
+
     def tag(self, ref: str, name: str) -> None:
         """Give an image one more name; another image that had it loses it."""
         repository, tag = parse_repository_tag(name)

@@ -25,6 +25,7 @@ LISTS = {
     "network": "list them: docker network ls",
     "volume": "list them: docker volume ls",
 }
+MAKE_ROOM = "make room: docker image prune; vpsctl doctor shows the disk"
 _TAKEN = re.compile(r":(\d+)(?:/\w+)?(?: failed)?: .*(?:port is already allocated|address already in use)")
 _STATE = re.compile(r"is (?:not running|not paused|already paused)$")
 _RUNTIME = re.compile(r"^.*(?:starting container process caused|unable to start container process): ")
@@ -65,7 +66,11 @@ def refused(error: APIError, subject: Subject) -> VpsctlError:
         return conflict
     if status in (400, 401) and not _RUNTIME.search(shorten(str(error.explanation))):
         return Invalid(f"{subject}: {said}", hint="correct it and try again")
-    return Failed(f"{subject}: {said}", hint=_next(subject))
+    return Failed(f"{subject}: {said}", hint=MAKE_ROOM if disk_full(said) else _next(subject))
+
+
+def disk_full(said: str) -> bool:
+    return "no space left on device" in said.lower()
 
 
 def _conflict(status: int, said: str, subject: Subject) -> Conflict | None:

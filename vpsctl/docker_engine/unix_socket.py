@@ -1,4 +1,4 @@
-"""HTTP over the Engine's unix socket, mending one fault of the SDK's: it forgets a socket that could not connect."""
+"""HTTP over the Engine's unix socket, mending two faults of the SDK's: sockets that leak, and one connection per URL."""
 
 import socket
 from typing import Any
@@ -25,12 +25,16 @@ class _ClosingPool(UnixHTTPConnectionPool):
 
 
 class ClosingAdapter(UnixHTTPAdapter):
-    """The SDK's adapter with connections that close what they opened in vain (a ResourceWarning otherwise)."""
+    """The SDK's adapter with connections that close what they opened in vain (a ResourceWarning otherwise).
+
+    All requests share one pool, since they all go to one socket. The SDK keeps a pool for each URL, so that hardly any
+    connection is used twice: 51 were opened for the 78 requests of a deploy.
+    """
 
     def get_connection(self, url: str | bytes, proxies: object = None) -> UnixHTTPConnectionPool:
         with self.pools.lock:
-            pool: UnixHTTPConnectionPool | None = self.pools.get(url)
+            pool: UnixHTTPConnectionPool | None = self.pools.get(self.socket_path)
             if pool is None:
-                pool = _ClosingPool(str(url), self.socket_path, self.timeout, maxsize=self.max_pool_size)
-                self.pools[url] = pool
+                pool = _ClosingPool("http+docker://localhost", self.socket_path, self.timeout, maxsize=self.max_pool_size)
+                self.pools[self.socket_path] = pool
             return pool

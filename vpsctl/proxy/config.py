@@ -142,7 +142,7 @@ def _read(site: str, route: Json, kinds: Mapping[str, Tls]) -> Route:
         hold = timedelta(microseconds=balancing.get("try_duration", 0) // 1000)
         return Route(site, domains, kinds.get(domains[0], "off"), hold)
     except (LookupError, TypeError) as error:
-        raise Failed(f"the route of {site} in Caddy was altered by hand", hint=f"vpsctl proxy sync {site}") from error
+        raise Failed(f"the route of {site} in Caddy was altered by hand", hint="vpsctl proxy sync") from error
 
 
 def _plain(route: Route, frame: Frame) -> Json:

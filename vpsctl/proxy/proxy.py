@@ -26,6 +26,9 @@ from vpsctl.settings import Settings
 MINIMUM_VERSION = (2, 11, 4)
 """File upstreams need 2.8, in-flight counts of addresses no longer dialled 2.11.2, a held POST its body 2.11.4 (#7719)."""
 POLL = 0.05
+QUIET = 6
+"""Polls in a row that see nothing in flight, 0.3 s: a request that has read its upstream and is not counted yet may wait
+that long for the processor, since Caddy's own cap pauses it for up to 0.1 s at a time."""
 LOCK_TIMEOUT = 30.0
 CONFIG_FILE = "caddy.json"
 
@@ -116,14 +119,14 @@ class Proxy:
     def drain(self, addresses: Sequence[str], *, timeout: timedelta) -> int:
         """Wait until none is in flight; returns how many were left at the deadline.
 
-        Zero counts when seen twice: a request may have read its upstream just before the switch and be uncounted yet.
+        Zero counts when it stays (`QUIET`): a request may have read its upstream just before the switch, uncounted yet.
         """
         deadline = time.monotonic() + timeout.total_seconds()
         quiet = 0
         while True:
             left = self.in_flight(addresses)
             quiet = 0 if left else quiet + 1
-            if quiet == 2 or time.monotonic() >= deadline:
+            if quiet == QUIET or time.monotonic() >= deadline:
                 return left
             time.sleep(POLL)
 

@@ -81,7 +81,7 @@ def forget(root: Path, site: str) -> None:
     """
     directory = _directory(root, site)
     gone = root / f".{site}.{os.getpid()}.gone"
-    with _explained(f"cannot remove the upstreams of {site}"), suppress(FileNotFoundError):
+    with _explained(f"cannot remove the upstreams of {site}", root), suppress(FileNotFoundError):
         directory.rename(gone)
         shutil.rmtree(gone)
 
@@ -98,7 +98,7 @@ def set_maintenance(root: Path, site: str, page: str | None) -> None:
         raise Invalid(
             f"the maintenance page of {site} is {len(data)} bytes, above the limit of {PAGE_LIMIT}", hint="shorten it"
         )
-    with _explained(f"cannot change the maintenance page of {site}"):
+    with _explained(f"cannot change the maintenance page of {site}", root):
         if page is None:
             target.unlink(missing_ok=True)
             return
@@ -139,7 +139,7 @@ def _directory(root: Path, site: str) -> Path:
 
 def _put(root: Path, site: str, upstreams: Upstreams | None) -> Upstreams | None:
     directory = _directory(root, site)
-    with _explained(f"cannot switch the traffic of {site}; what served it goes on"), _locked(directory):
+    with _explained(f"cannot switch the traffic of {site}; what served it goes on", root), _locked(directory):
         before = _read_state(directory)
         generation = _write_generation(directory, upstreams)
         previous = _target(directory)
@@ -238,8 +238,9 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _explained(what: str, root: Path) -> Iterator[None]:
+    """An error of write(2), such as a full disk, names no file: the directory says which disk."""
     try:
         yield
     except OSError as error:
-        raise Failed(f"{what}: {error.strerror or error} ({error.filename})", hint="vpsctl doctor") from error
+        raise Failed(f"{what}: {error.strerror or error} ({error.filename or root})", hint="vpsctl doctor") from error

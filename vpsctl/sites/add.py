@@ -84,7 +84,8 @@ def add_image(
     exposed = found.exposed_ports if found else ()
     if port is None and len(exposed) != 1:
         raise Invalid(f"which port {image} listens on is not known", hint=f"vpsctl site add --image {image} --port 8080")
-    web: dict[str, Any] = {"service": "web", "port": port or exposed[0], "domains": list(domains) or [f"{chosen}.localhost"]}
+    listens = exposed[0] if port is None else port
+    web: dict[str, Any] = {"service": "web", "port": listens, "domains": list(domains) or [f"{chosen}.localhost"]}
     if not domains:
         web["tls"] = "off"
     document = {"name": chosen, "services": {"web": {"image": image}}, "x-vpsctl": {"web": web}}

@@ -2,8 +2,6 @@
 
 import time
 
-import httpx
-
 from vpsctl.errors import Failed
 from vpsctl.sites.probe import ask, ending, probe_target
 from vpsctl.sites.rollout import started_services
@@ -19,17 +17,16 @@ def bake(work: Work) -> None:
     begin = time.monotonic()
     deadline = begin + work.spec.intent.update.bake.total_seconds()
     misses: dict[str, int] = {}
-    with httpx.Client(timeout=work.spec.intent.probe.timeout.total_seconds(), trust_env=False) as client:
-        while True:
-            for service in started_services(work):
-                for spec in work.wanted[service]:
-                    _look(work, client, spec.name, misses, since=time.monotonic() - begin)
-            if time.monotonic() >= deadline:
-                return
-            time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
+    while True:
+        for service in started_services(work):
+            for spec in work.wanted[service]:
+                _look(work, spec.name, misses, since=time.monotonic() - begin)
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
 
 
-def _look(work: Work, client: httpx.Client, name: str, misses: dict[str, int], *, since: float) -> None:
+def _look(work: Work, name: str, misses: dict[str, int], *, since: float) -> None:
     container = work.app.engine.find_container(name)
     if container is None:
         raise Failed(f"{name} was removed {since:.0f} s after the switch")
@@ -38,7 +35,7 @@ def _look(work: Work, client: httpx.Client, name: str, misses: dict[str, int], *
     if container.labels.get("vpsctl.role") != "web":
         return
     network = work.wanted[container.labels["vpsctl.service"]][0].attachments[0].network
-    wrong = ask(client, container, probe_target(work.spec, name, network), work.spec.intent.probe)
+    wrong = ask(container, probe_target(work.spec, name, network), work.spec.intent.probe)
     misses[name] = misses.get(name, 0) + 1 if wrong else 0
     if misses[name] >= UNANSWERED:
         raise Failed(f"{name} stopped answering {since:.0f} s after the switch: {wrong}")

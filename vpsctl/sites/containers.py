@@ -17,12 +17,15 @@ from vpsctl.docker_engine.types import (
 from vpsctl.encoding import to_plain
 from vpsctl.secret import Secret
 from vpsctl.sites import naming
+from vpsctl.sites.compose.roles import runs_once, update_order
 from vpsctl.sites.compose.spec import Port, Service, SiteSpec
 from vpsctl.sites.naming import Names
 
 DEFAULT_MEMORY = 512 * 1024**2
 DEFAULT_CPUS = 0.5
 DEFAULT_PIDS = 512
+BOOKKEEPING = (naming.RELEASE, naming.CPUS, naming.REPLICAS, naming.ORDER)
+"""Labels that tell of a container without defining it: scaling must not make the others look changed."""
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
 
@@ -102,7 +105,7 @@ def with_config_label(spec: ContainerSpec, fingerprint: Callable[[str], str]) ->
     bare = replace(
         spec,
         name="",
-        labels={key: value for key, value in spec.labels.items() if key != naming.RELEASE},
+        labels={key: value for key, value in spec.labels.items() if key not in BOOKKEEPING},
         environment={
             key: f"secret:{fingerprint(value.reveal())}" if isinstance(value, Secret) else value
             for key, value in spec.environment.items()
@@ -121,6 +124,8 @@ def _labels(spec: SiteSpec, service: Service, place: Placement, *, web: bool) ->
             naming.ROLE: "web" if web else "service",
             naming.REPLICAS: str(service.replicas),
             naming.MEMORY: str(memory_limit(service)),
+            naming.CPUS: f"{cpu_limit(service):g}",
+            naming.ORDER: "once" if runs_once(spec, service.name) else update_order(spec, service),
         }
     )
     if web and spec.intent.web is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpsctl import audit
 from vpsctl.app import App
@@ -11,15 +11,18 @@ from vpsctl.db.models import Site
 from vpsctl.docker_engine.types import Image
 from vpsctl.errors import Failed, Unavailable, VpsctlError
 from vpsctl.runs import RunLog
+from vpsctl.sites import naming
 from vpsctl.sites.bake import bake
 from vpsctl.sites.collect import collect
 from vpsctl.sites.images import recorded_images, resolve_images
 from vpsctl.sites.lookup import current_release, get_site
+from vpsctl.sites.naming import Names
+from vpsctl.sites.observe import is_up, observe
 from vpsctl.sites.ports import assign_ports
 from vpsctl.sites.preflight import capacity_notes, check_disk, check_domains, check_postgres_major
 from vpsctl.sites.prepare import prepare
 from vpsctl.sites.prove import Proof
-from vpsctl.sites.releases import next_number, record_release, unmark_serving
+from vpsctl.sites.releases import mark_serving, next_number, record_release, unmark_serving
 from vpsctl.sites.rollout import keep_logs, new_containers, probe_new, replace_exclusive, run_pre_deploy, start_new, still
 from vpsctl.sites.snapshot import Draft, resolve
 from vpsctl.sites.switching import confirm, drain, stop_old, switch
@@ -73,9 +76,23 @@ def site_row(app: App, site: str) -> Site:
 
 
 def previous_of(app: App, row: Site) -> Previous | None:
+    """What serves. The proxy's files win where they are newer: the ledger may have been restored from a backup."""
     with app.database.transaction() as session:
         release = current_release(session, session.get_one(Site, row.id))
-        return Previous(release.number, tuple(release.images)) if release else None
+        known = Previous(release.number, tuple(release.images)) if release else None
+    serving = app.proxy.current(row.name)
+    number = int(serving.release) if serving and serving.release.isdigit() else None
+    if number is None or (known is not None and number <= known.number):
+        return known
+    up = [item.labels for item in observe(app, Names(app.settings.instance, row.name)).containers if is_up(item)]
+    return Previous(number, tuple(sorted({labels.get(naming.SERVICE, "") for labels in up})))
+
+
+def routed(app: App, previous: Previous | None, site: str) -> Previous | None:
+    """`previous` with the route that Caddy has for it, so that going back brings that back too. Raises Unavailable."""
+    if previous is None:
+        return None
+    return replace(previous, route=next((route for route in app.proxy.routes() if route.site == site), None))
 
 
 def carry_out(
@@ -85,17 +102,21 @@ def carry_out(
     app, run = task.app, task.run
     resolved = resolve(app, draft)
     run.redact(resolved.secrets)
-    previous = previous_of(app, task.site)
-    work = Work(task, resolved, previous, release=next_number(app, task.site.id), release_id=0)
-    with run.step("preflight"):
-        notes = check(work)
-    with run.step("resolve") as step:
-        work.images = _images(work, pull=pull, recorded=recorded)
-        check_postgres_major(app.engine, work.spec, work.images, work.observe())
-        images = {name: image.id for name, image in work.images.items()}
-        work.release_id = record_release(app, draft, number=work.release, images=images, run_id=run.id)
-        step.detail["release"] = work.release
-        run.note(release=work.release, previous=previous.number if previous else None)
+    previous = routed(app, previous_of(app, task.site), task.site.name)
+    work = Work(task, resolved, previous, release=next_number(app, task.site), release_id=0)
+    try:
+        with run.step("preflight"):
+            notes = check(work)
+        with run.step("resolve") as step:
+            work.images = _images(work, pull=pull, recorded=recorded)
+            check_postgres_major(app.engine, work.spec, work.images, work.observe())
+            images = {name: image.id for name, image in work.images.items()}
+            work.release_id = record_release(app, draft, number=work.release, images=images, run_id=run.id)
+            step.detail["release"] = work.release
+            run.note(release=work.release, previous=previous.number if previous else None, before=previous)
+    except KeyboardInterrupt as error:
+        error.add_note(still(work))
+        raise
     return roll(work, notes=notes)
 
 
@@ -175,10 +196,12 @@ def _finish(work: Work) -> None:
     """What may fail without taking the release back: garbage and the audit row."""
     with work.run.step("collect") as step:
         try:
+            mark_serving(work.app, work.task.site.id, work.release_id)  # at the switch Postgres may have been away
             gone = collect(work.app, work.site, retain=work.spec.intent.update.retain)
             step.detail.update(containers=gone.containers, images=gone.images)
             record_audit(work.app, work.run, "deploy", work.site, work.release)
         except Unavailable as error:
+            work.run.leave()
             raise Failed(
                 f"r{work.release} of {work.site} serves, but {error.message}",
                 hint=f"when it is back: vpsctl deploy resume {work.site}",
@@ -202,8 +225,17 @@ def _take_back(work: Work, error: BaseException) -> None:
         work.run.leave()
         work.run.log(f"going back was interrupted: {second.message}")
         if told:
+            if second.message not in told.message:
+                told.message = f"{told.message}; going back was interrupted: {second.message}"
             told.hint = f"when that is mended: vpsctl deploy resume {work.site}, or abort"
         return
+    except BaseException as second:
+        # Ctrl-C once more, while it went back: the next deploy settles it.
+        work.run.leave()
+        second.add_note(f"r{work.release} of {work.site} is half taken back: vpsctl deploy abort {work.site}")
+        raise
+    if told is None:
+        error.add_note(still(work))
     if told and still(work) not in told.message:
         told.message = f"{told.message}; {still(work)}"
         told.hint = told.hint or f"vpsctl run show {work.run.id}"
@@ -212,9 +244,14 @@ def _take_back(work: Work, error: BaseException) -> None:
 def _undo(work: Work) -> None:
     keep_logs(work, [item.name for item in new_containers(work)])
     result = undo(work.app, work.names, release=work.release, previous=work.previous)
-    if work.switched:
-        unmark_serving(work.app, work.task.site.id, result.serving)
-    record_audit(work.app, work.run, "deploy-undone", work.site, work.release)
+    try:
+        if work.switched:
+            unmark_serving(work.app, work.task.site.id, work.release, serving=result.serving)
+        record_audit(work.app, work.run, "deploy-undone", work.site, work.release)
+    except Unavailable as error:
+        # It is taken back; the next deploy finds the run open, sees that nothing is left to undo, and records it.
+        work.run.leave()
+        work.run.log(f"not recorded: {error.message}")
 
 
 def _url(work: Work, domain: str) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from vpsctl.app import App
-from vpsctl.docker_engine.types import Container
+from vpsctl.docker_engine.types import Container, ExecResult
 from vpsctl.errors import Invalid, NotFound
 from vpsctl.sites import naming
+from vpsctl.sites.lookup import check_deployed
 from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import site_containers
 
@@ -13,11 +14,13 @@ from vpsctl.sites.observe import site_containers
 def find_running(app: App, site: str, service: str | None) -> Container:
     """The newest running container of `service`; without one, of the web service or of the only service.
 
-    Needs no Postgres. Raises NotFound when none runs, Invalid when it is not clear which is meant.
+    Needs no Postgres. Raises NotFound when none runs, Conflict before the first deploy, Invalid when it is not clear
+    which is meant.
     """
     running = [item for item in site_containers(app, Names(app.settings.instance, site)) if item.state == "running"]
     if not running:
-        raise NotFound(f"no container of {site} runs", hint=f"vpsctl start {site}, or vpsctl site list")
+        check_deployed(app, site)
+        raise NotFound(f"no container of {site} runs", hint=f"vpsctl start {site}")
     services = sorted({item.labels.get(naming.SERVICE, "") for item in running})
     web = next((item.labels[naming.SERVICE] for item in running if item.labels.get(naming.ROLE) == "web"), None)
     chosen = service or web or (services[0] if len(services) == 1 else None)
@@ -29,6 +32,11 @@ def find_running(app: App, site: str, service: str | None) -> Container:
     if not mine:
         raise NotFound(f"no container of {site}'s {chosen} runs", hint=f"running: {', '.join(services)}")
     return max(mine, key=lambda item: (release_of(item.labels), item.name))
+
+
+def capture_in_container(app: App, site: str, argv: Sequence[str], *, service: str | None, user: str | None) -> ExecResult:
+    """Run `argv` without a terminal or input, to its end; what it printed, stdout and stderr as they came."""
+    return app.engine.exec(find_running(app, site, service).id, list(argv), user=user)
 
 
 def run_in_container(app: App, site: str, argv: Sequence[str], *, service: str | None, user: str | None, tty: bool) -> int:

@@ -68,7 +68,8 @@ def recorded_images(app: App, names: Names, number: int, recorded: dict[str, str
 
 
 def _check_architecture(app: App, service: Service, image: Image) -> None:
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(app.engine.info().architecture, app.engine.info().architecture)
+    told = app.engine.machine().architecture
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(told, told)
     if image.architecture and machine and image.architecture != machine:
         raise Failed(
             f"services.{service.name}: the image is for {image.architecture}, this machine is {machine}",

@@ -11,11 +11,12 @@ from vpsctl.proxy.types import Upstreams
 from vpsctl.runs import Report, RunLog, ignore, start_run
 from vpsctl.sites import naming
 from vpsctl.sites.deployment import previous_of, record_audit, site_lock, site_row
-from vpsctl.sites.naming import Names, release_of
+from vpsctl.sites.naming import Names
 from vpsctl.sites.observe import Observed, is_up, observe
-from vpsctl.sites.probe import Target, wait_until_serving
+from vpsctl.sites.probe import labelled_target, wait_until_serving
+from vpsctl.sites.settle import settle
 from vpsctl.sites.stopping import stop_all
-from vpsctl.sites.undo import ANSWER, LIMIT
+from vpsctl.sites.undo import ANSWER, LIMIT, web_address
 from vpsctl.sites.work import Previous
 
 DRAIN = timedelta(seconds=30)
@@ -31,14 +32,17 @@ def start_site(app: App, site: str, *, report: Report = ignore) -> Acted:
     """Start the containers of the current release; databases first, as they were made first."""
     with site_lock(app, site) as lock:
         row = site_row(app, site)
+        settle(app, row, lock, report=report)  # what a killed deploy has started may hold the data of what starts here
         with start_run(app, "start", site, report=report, lock=lock) as run:
             names = Names(app.settings.instance, site)
-            wanted = current_containers(observe(app, names), _current(app, row))
+            current = _current(app, row)
+            wanted = current_containers(observe(app, names), current)
             started = [item for item in wanted if not is_up(item)]
             with run.step("start"):
                 for item in started:
                     app.engine.start(item.id)
-                _await_web(app, names, wanted)
+                _await_web(app, wanted)
+                _reconnect(app, names, current.number, wanted)
             record_audit(app, run, "start", site, None)
             return Acted(site, tuple(item.name for item in started))
 
@@ -64,16 +68,27 @@ def restart_site(app: App, site: str, *, service: str | None = None, report: Rep
     """Restart one container after the other; of a service with several, the others serve meanwhile."""
     with site_lock(app, site) as lock:
         row = site_row(app, site)
+        settle(app, row, lock, report=report)
         with start_run(app, "restart", site, report=report, lock=lock) as run:
             names = Names(app.settings.instance, site)
-            observed = observe(app, names)
-            wanted = [item for item in current_containers(observed, _current(app, row)) if _is_of(item, service)]
+            current = _current(app, row)
+            every = current_containers(observe(app, names), current)
+            wanted = [item for item in every if _is_of(item, service)]
             if not wanted:
                 raise NotFound(f"{site} has no service {service}", hint=f"vpsctl site show {site}")
             with run.step("restart"):
+                _reconnect(app, names, current.number, [item for item in every if is_up(item)])
                 _restart_each(app, names, wanted, run)
             record_audit(app, run, "restart", site, None)
             return Acted(site, tuple(item.name for item in wanted))
+
+
+def _reconnect(app: App, names: Names, release: int, containers: list[Container]) -> None:
+    """The proxy knows every web container that runs again: a restart that was killed may have left requests waiting."""
+    web = tuple(web_address(item) for item in containers if item.labels.get(naming.ROLE) == "web")
+    current = app.proxy.current(names.site)
+    if web and (app.proxy.held(names.site) or (current is not None and set(current.addresses) != set(web))):
+        app.proxy.switch(names.site, Upstreams(str(release), web))
 
 
 def _restart_each(app: App, names: Names, wanted: list[Container], run: RunLog) -> None:
@@ -81,30 +96,40 @@ def _restart_each(app: App, names: Names, wanted: list[Container], run: RunLog) 
     where it is the only one."""
     serving = app.proxy.current(names.site)
     for item in wanted:
-        address = f"{item.name}:{item.labels.get(naming.PORT, '')}"
-        routed = serving is not None and address in serving.addresses
-        if routed and serving is not None:
-            others = tuple(other for other in serving.addresses if other != address)
-            if others:
-                app.proxy.switch(names.site, Upstreams(serving.release, others))
-            else:
-                app.proxy.hold(names.site)
-            app.proxy.drain([address], timeout=DRAIN)
-        app.engine.restart(item.id)
-        if routed and serving is not None:
-            _await_web(app, names, [item])
-            app.proxy.switch(names.site, serving)
+        if serving is not None and web_address(item) in serving.addresses:
+            _restart_routed(app, names, item, serving)
+        else:
+            app.engine.restart(item.id)
         run.log(f"{item.name} restarted")
 
 
+def _restart_routed(app: App, names: Names, item: Container, serving: Upstreams) -> None:
+    others = tuple(other for other in serving.addresses if other != web_address(item))
+    if others:
+        app.proxy.switch(names.site, Upstreams(serving.release, others))
+    else:
+        app.proxy.hold(names.site)
+    touched = False
+    try:
+        app.proxy.drain([web_address(item)], timeout=DRAIN)
+        touched = True
+        app.engine.restart(item.id)
+        _await_web(app, [item])
+    except BaseException:
+        if not (others and touched):  # nobody else serves, or this one still does: requests must not wait for ever
+            app.proxy.switch(names.site, serving)
+        raise
+    app.proxy.switch(names.site, serving)
+
+
 def current_containers(observed: Observed, previous: Previous) -> list[Container]:
-    """Of each service of the release, the containers made last for it: its own, or one it kept from an earlier release."""
-    found: list[Container] = []
-    for service in previous.services:
-        mine = [item for item in observed.of(service) if release_of(item.labels) <= previous.number]
-        newest = max((release_of(item.labels) for item in mine), default=0)
-        found += [item for item in mine if release_of(item.labels) == newest]
-    return found
+    """Of each service of the release, the containers made last for it: its own, or one it kept from an earlier release.
+
+    In the order they were made, which is that of what they depend on; not those that run once.
+    """
+    found = [item for service in previous.services for item in observed.made_last(service, until=previous.number)]
+    lasting = [item for item in found if item.labels.get(naming.ORDER) != "once"]
+    return sorted(lasting, key=lambda item: (item.labels.get(naming.ROLE) == "web", item.created))
 
 
 def _current(app: App, row: Site) -> Previous:
@@ -118,10 +143,8 @@ def _is_of(item: Container, service: str | None) -> bool:
     return service is None or item.labels.get(naming.SERVICE) == service
 
 
-def _await_web(app: App, names: Names, containers: list[Container]) -> None:
+def _await_web(app: App, containers: list[Container]) -> None:
     """Every web container answers by HTTP again. Raises Failed."""
     for item in containers:
         if item.labels.get(naming.ROLE) == "web":
-            host = (item.labels.get(naming.DOMAINS) or "localhost").split(",")[0]
-            target = Target(item.name, names.network(), int(item.labels.get(naming.PORT, "80")), host)
-            wait_until_serving(app.engine, target, ANSWER, timeout=LIMIT)
+            wait_until_serving(app.engine, labelled_target(item), ANSWER, timeout=LIMIT)

@@ -11,6 +11,7 @@ from vpsctl.app import App
 from vpsctl.docker_engine.types import Container
 from vpsctl.errors import NotFound
 from vpsctl.sites import naming
+from vpsctl.sites.lookup import check_deployed
 from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import is_up, site_containers
 
@@ -40,7 +41,8 @@ class Wanted:
 
 
 def read_logs(app: App, site: str, wanted: Wanted) -> Iterator[SiteLine]:
-    """Lines that are there now, oldest first. Needs no Postgres. Raises NotFound when the site has no such container."""
+    """Lines that are there now, oldest first. Needs no Postgres. Raises NotFound without such a container, Conflict before
+    the first deploy."""
     streams = [_lines(app, item, wanted) for item in _containers(app, site, wanted)]
     return heapq.merge(*streams, key=lambda line: line.at or START)
 
@@ -89,6 +91,8 @@ def _containers(app: App, site: str, wanted: Wanted) -> list[Container]:
         newest = max((release_of(item.labels) for item in found), default=0)
         found = [item for item in found if is_up(item)] or [item for item in found if release_of(item.labels) == newest]
     if not found:
+        if wanted.service is None and wanted.release is None:
+            check_deployed(app, site)
         what = f"no container of {wanted.service}" if wanted.service else "no container"
         raise NotFound(f"{site} has {what}", hint=f"vpsctl site show {site}")
     return found

@@ -1,10 +1,13 @@
 """Finding a site, its releases and what serves now."""
 
+from contextlib import suppress
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from vpsctl.app import App
 from vpsctl.db.models import Release, Site
-from vpsctl.errors import NotFound
+from vpsctl.errors import Conflict, NotFound, Unavailable
 
 
 def find_site(session: Session, name: str) -> Site | None:
@@ -17,6 +20,13 @@ def get_site(session: Session, name: str) -> Site:
     if site is None:
         raise NotFound(f"no site named {name}", hint="vpsctl site list")
     return site
+
+
+def check_deployed(app: App, name: str) -> None:
+    """Why a site has no container, as far as Postgres can be asked. Raises NotFound, Conflict when it never had one."""
+    with suppress(Unavailable), app.database.transaction() as session:
+        if get_site(session, name).current_release_id is None:
+            raise Conflict(f"{name} was never deployed", hint=f"vpsctl deploy {name}")
 
 
 def current_release(session: Session, site: Site) -> Release | None:
@@ -35,6 +45,6 @@ def get_release(session: Session, site: Site, number: int) -> Release:
 def release_number(text: str, site: str) -> int:
     """`r7` or `7` as 7; raises NotFound for anything else."""
     digits = text.removeprefix("r")
-    if not digits.isdigit():
+    if not (digits.isdecimal() and digits.isascii() and len(digits) < 10):
         raise NotFound(f"{site} has no release {text!r}", hint=f"vpsctl release list {site}")
     return int(digits)

@@ -29,7 +29,8 @@ def move_site(app: App, site: str, source: Source) -> Moved:
     fetched = fetch(app, site, source, ref=None, log=lambda _: None)
     name = outline(fetched.compose).name
     if name not in (None, site):
-        raise Invalid(f"{shown(source.location)} holds the site {name}, not {site}", hint=f"vpsctl site add {source.location}")
+        place = shown(source.location)
+        raise Invalid(f"{place} holds the site {name}, not {site}", hint=f"vpsctl site add {place}")
     check_readable(app, fetched, site)
     with app.database.transaction() as session:
         get_site(session, site).source = to_document(source)

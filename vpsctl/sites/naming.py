@@ -20,6 +20,10 @@ REPLICAS = "vpsctl.replicas"
 TLS = "vpsctl.tls"
 MEMORY = "vpsctl.memory"
 """The memory cap in bytes: the Engine's list does not tell it, and `status` asks for no more than the list."""
+CPUS = "vpsctl.cpus"
+"""The processor cap in cores, for the same reason."""
+ORDER = "vpsctl.order"
+"""How its service is replaced (compose.roles.Order), or "once": going back knows by it which containers may run at once."""
 ADOPTED = "vpsctl.adopted"
 """On no container: stands for "we took it over and did not make it", where labels are synthesised (adopt.record)."""
 
@@ -51,6 +55,10 @@ class Names:
 
     def image(self, service: str, release: int) -> str:
         return f"{image_name(self.instance, self.site, service)}:r{release}"
+
+    def image_pattern(self) -> str:
+        """The repositories of all the site's images, as the Engine's `reference` filter wants it."""
+        return f"{self.instance}/{self.site}/*"
 
     def labels(self, **more: str) -> dict[str, str]:
         """The labels that say it is ours, and of this site."""

@@ -1,13 +1,17 @@
 """What the engine and the proxy hold of a site right now, as one frozen value that plans are made from."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from vpsctl.app import App
-from vpsctl.docker_engine.types import Container
+from vpsctl.docker_engine.types import Container, ContainerSummary
 from vpsctl.proxy.types import Upstreams
 from vpsctl.sites import naming
 from vpsctl.sites.adopt.record import labelled, read_adoption
 from vpsctl.sites.naming import Names, release_of
+
+C = TypeVar("C", Container, ContainerSummary)
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,20 @@ class Observed:
     def running(self, service: str) -> list[Container]:
         return [item for item in self.of(service) if is_up(item)]
 
+    def made_last(self, service: str, *, until: int | None = None) -> list[Container]:
+        """The containers of a service that release `until` has: its own, or those that it kept from an earlier one."""
+        return made_last(self.of(service), until=until)
 
-def is_up(container: Container) -> bool:
+
+def is_up(container: Container | ContainerSummary) -> bool:
     return container.state in ("running", "restarting", "paused")
+
+
+def made_last(items: Iterable[C], *, until: int | None = None) -> list[C]:
+    """Of one service's containers those of the newest release; `until`: of the newest one up to that."""
+    known = [item for item in items if until is None or release_of(item.labels) <= until]
+    newest = max((release_of(item.labels) for item in known), default=None)
+    return [item for item in known if release_of(item.labels) == newest]
 
 
 def observe(app: App, names: Names) -> Observed:
@@ -46,8 +61,20 @@ def observe(app: App, names: Names) -> Observed:
     return Observed(site_containers(app, names), app.proxy.current(names.site))
 
 
-def site_containers(app: App, names: Names) -> tuple[Container, ...]:
-    """Every container of the site, running or not: those with our labels, and those taken over, as if they had them."""
-    taken = ((item, app.engine.find_container(item.id)) for item in read_adoption(app.settings.home, names.site))
-    adopted = (labelled(container, item) for item, container in taken if container is not None)
-    return (*app.engine.containers(names.labels()), *adopted)
+def every(item: ContainerSummary) -> bool:
+    """No choice: running or not."""
+    return True
+
+
+def site_containers(app: App, names: Names, chosen: Callable[[ContainerSummary], bool] = every) -> tuple[Container, ...]:
+    """The site's containers: those with our labels, and those taken over, as if they had them.
+
+    `chosen` decides by what the list tells already: each one that it leaves out saves an inspect.
+    """
+    taken = {item.id: item for item in read_adoption(app.settings.home, names.site)}
+    listed = app.engine.summaries(names.labels())
+    if taken:
+        listed += [labelled(item, taken[item.id]) for item in app.engine.summaries() if item.id in taken]
+    found = (app.engine.find_container(item.id) for item in listed if chosen(item))
+    present = (item for item in found if item is not None)
+    return tuple(labelled(item, taken[item.id]) if item.id in taken else item for item in present)

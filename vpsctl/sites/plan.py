@@ -7,7 +7,7 @@ from typing import Literal
 
 from vpsctl.docker_engine.types import ContainerSpec
 from vpsctl.sites import naming
-from vpsctl.sites.compose.roles import update_order
+from vpsctl.sites.compose.roles import runs_once, update_order
 from vpsctl.sites.compose.spec import Condition, SiteSpec
 from vpsctl.sites.containers import Placement, container_spec
 from vpsctl.sites.observe import Observed
@@ -47,7 +47,7 @@ def _change(spec: SiteSpec, name: str, wanted: tuple[ContainerSpec, ...], observ
         return Change(name, "replace", 0, "it is scaled to none")
     if runs_once(spec, name):
         return Change(name, "once", 1, "others wait for it to complete")
-    present = observed.running(name) or observed.of(name)
+    present = observed.running(name) or observed.made_last(name)
     order = update_order(spec, service)
     if not present:
         return Change(name, "create", service.replicas, "there is none yet")
@@ -62,11 +62,6 @@ def _change(spec: SiteSpec, name: str, wanted: tuple[ContainerSpec, ...], observ
         reason = "it was adopted, and Docker cannot label what runs: replaced once, stop-first, over the same data"
         return Change(name, "recreate", service.replicas, reason)
     return Change(name, "recreate", service.replicas, "its definition changed, and only one may hold its volume")
-
-
-def runs_once(spec: SiteSpec, name: str) -> bool:
-    """Whether some service waits for this one to complete."""
-    return any(service.depends_on.get(name) == "service_completed_successfully" for service in spec.services.values())
 
 
 def start_order(spec: SiteSpec) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from vpsctl.docker_engine.engine import Engine
 from vpsctl.docker_engine.types import Image
 from vpsctl.errors import Conflict, Failed, Invalid
 from vpsctl.sites.capacity import Cap, fits
-from vpsctl.sites.caps import read_budget
+from vpsctl.sites.caps import labelled_budget
 from vpsctl.sites.compose.spec import SiteSpec
 from vpsctl.sites.compose.units import parse_size
 from vpsctl.sites.containers import cpu_limit, memory_limit
@@ -21,7 +21,7 @@ INODES = 10_000
 def check_disk(app: App) -> None:
     """Raises Failed when the engine's disk or ours is nearly full: a deploy would tear half way."""
     floor = parse_size(app.settings.disk_floor)
-    for path in {app.engine.info().root_dir, str(app.settings.home)}:
+    for path in {app.engine.machine().root_dir, str(app.settings.home)}:
         if not os.path.isdir(path):
             continue  # the engine runs elsewhere
         stat = os.statvfs(path)
@@ -54,7 +54,7 @@ def capacity_notes(app: App, spec: SiteSpec) -> tuple[str, ...]:
         for item in spec.services.values()
         for _ in range(item.replicas)
     ]
-    return fits(read_budget(app), more, replaces=spec.name).reasons
+    return fits(labelled_budget(app), more, replaces=spec.name).reasons
 
 
 def check_postgres_major(engine: Engine, spec: SiteSpec, images: Mapping[str, Image], observed: Observed) -> None:

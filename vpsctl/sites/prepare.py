@@ -1,13 +1,11 @@
 """The site's own ground: its networks and its volumes, made when missing, never removed here."""
 
-from collections.abc import Iterable
-
-from vpsctl.docker_engine.types import Mount
 from vpsctl.errors import Conflict, Invalid, NotFound
 from vpsctl.sites import naming
 from vpsctl.sites.compose.roles import update_order
 from vpsctl.sites.networks import ensure_site_network
 from vpsctl.sites.observe import is_up
+from vpsctl.sites.rivals import written
 from vpsctl.sites.work import Work
 
 
@@ -76,16 +74,11 @@ def _check_alone(work: Work) -> None:
     for service in work.spec.services.values():
         if update_order(work.spec, service) != "recreate":
             continue
-        sources = _written(mount for item in work.wanted[service.name] for mount in item.mounts)
+        sources = written(mount for item in work.wanted[service.name] for mount in item.mounts)
         for other in work.app.engine.containers() if sources else ():
-            shared = sources & _written(other.mounts)
+            shared = sources & written(other.mounts)
             if shared and is_up(other) and other.id not in ours:
                 raise Conflict(
                     f"{other.name} runs over {sorted(shared)[0]}, the data of services.{service.name}",
                     hint=f"docker stop {other.name}, or give the service a volume of its own",
                 )
-
-
-def _written(mounts: Iterable[Mount]) -> set[str]:
-    """The volumes and directories that are mounted to be written to."""
-    return {mount.source for mount in mounts if mount.source and mount.kind != "tmpfs" and not mount.read_only}

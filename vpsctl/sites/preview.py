@@ -65,7 +65,7 @@ def preview(app: App, site: str, *, ref: str | None = None, image: str | None = 
     previous = previous_of(app, row)
     names = Names(app.settings.instance, site)
     images = tuple(_image_step(app, resolved, service, pull=pull) for service in spec.services.values())
-    number = next_number(app, row.id)
+    number = next_number(app, row)
     changes = plan_changes(spec, _wanted(app, resolved, names, number), observe(app, names))
     intent = spec.intent
     return Preview(

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import httpx
+from typing import TYPE_CHECKING
 
 from vpsctl.app import App
 from vpsctl.proxy.types import Route
+
+if TYPE_CHECKING:
+    import httpx
 
 WORKERS = 4
 PAUSE = 0.02
@@ -75,6 +77,8 @@ def traffic(app: App, route: Route, path: str) -> Iterator[Traffic]:
 
 
 def _send(app: App, route: Route, path: str, seen: Traffic, stop: threading.Event) -> None:
+    import httpx  # 0.1 s, which only a deploy that is proved pays
+
     settings, secure = app.settings, route.tls != "off"
     scheme, port = ("https", settings.https_port) if secure else ("http", settings.http_port)
     domain = route.domains[0]
@@ -105,6 +109,8 @@ def _send(app: App, route: Route, path: str, seen: Traffic, stop: threading.Even
         client.close()
 
 
-def _client() -> httpx.Client:
+def _client() -> "httpx.Client":
+    import httpx
+
     # The certificate may be Caddy's own; whether it is trusted is not what this measures.
     return httpx.Client(timeout=60, trust_env=False, verify=False)  # noqa: S501

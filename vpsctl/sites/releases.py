@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from vpsctl.app import App
 from vpsctl.db.models import Release, Site
 from vpsctl.sites.lookup import get_site
+from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.snapshot import Draft, seal_files
 
 
@@ -27,10 +28,14 @@ class ReleaseInfo:
     run: int | None
 
 
-def next_number(app: App, site_id: int) -> int:
+def next_number(app: App, site: Site) -> int:
+    """One more than the ledger, the engine and the proxy know: a ledger that was restored from a backup lags behind."""
     with app.database.transaction() as session:
-        last = session.scalar(select(func.max(Release.number)).where(Release.site_id == site_id))
-        return (last or 0) + 1
+        last = session.scalar(select(func.max(Release.number)).where(Release.site_id == site.id)) or 0
+    made = app.engine.summaries(Names(app.settings.instance, site.name).labels())
+    serving = app.proxy.current(site.name)
+    routed = int(serving.release) if serving and serving.release.isdigit() else 0
+    return max((last, routed, *(release_of(item.labels) for item in made))) + 1
 
 
 def record_release(app: App, draft: Draft, *, number: int, images: Mapping[str, str], run_id: int) -> int:
@@ -67,12 +72,17 @@ def mark_serving(app: App, site_id: int, release_id: int) -> None:
         release.served_at = release.served_at or datetime.now(UTC)
 
 
-def unmark_serving(app: App, site_id: int, number: int | None) -> None:
-    """Intent after an undo: `number` serves again; None: nothing does."""
+def unmark_serving(app: App, site_id: int, undone: int, *, serving: int | None) -> None:
+    """Intent after an undo: `serving` serves again (None: nothing does), and `undone` is none to roll back to."""
     with app.database.transaction() as session:
         site = session.get_one(Site, site_id)
-        row = session.scalar(select(Release).where(Release.site_id == site_id, Release.number == number))
-        site.current_release_id = row.id if row else None
+        rows = {row.number: row for row in session.scalars(select(Release).where(Release.site_id == site_id))}
+        gone = rows.get(undone)
+        if gone is not None:
+            gone.served_at = None
+        # A ledger restored from a backup may not know what serves: what it has said before stands.
+        if serving is None or serving in rows or (gone is not None and site.current_release_id == gone.id):
+            site.current_release_id = rows[serving].id if serving in rows else None
 
 
 def list_releases(app: App, site: str) -> tuple[ReleaseInfo, ...]:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from vpsctl.docker_engine.types import Container, ContainerSpec, Image
-from vpsctl.errors import Conflict, Failed
+from vpsctl.errors import Conflict, Failed, Invalid, NotFound
 from vpsctl.proxy.types import Upstreams
 from vpsctl.sites import naming
 from vpsctl.sites.compose.roles import update_order
 from vpsctl.sites.compose.spec import Condition, PreDeploy
 from vpsctl.sites.containers import container_spec
-from vpsctl.sites.plan import Change, start_order, wait_conditions
+from vpsctl.sites.observe import is_up
+from vpsctl.sites.plan import Change, hold_time, start_order, wait_conditions
 from vpsctl.sites.probe import ending, probe_target, running_container, wait_until_serving
+from vpsctl.sites.rivals import obsolete_holders
 from vpsctl.sites.stopping import stop_all
 from vpsctl.sites.work import Work
 
@@ -26,11 +28,32 @@ LOG_TAIL = 200
 def replace_exclusive(work: Work) -> None:
     """Services that only one container may be of (databases): made, or replaced stop-first with the requests held."""
     for change in work.changes:
-        if change.action == "create" and _is_exclusive(work, change):
-            start_service(work, change.service)
-            wait_ready_all(work, change.service)
+        if change.action == "keep":
+            _start_kept(work, change.service)
         elif change.action == "recreate" and _is_exclusive(work, change):
             _replace_held(work, change)
+        elif change.action == "create" and _is_exclusive(work, change):
+            if _obsolete(work, change.service):
+                _replace_held(work, change)
+            else:
+                start_service(work, change.service)
+                wait_ready_all(work, change.service)
+
+
+def _start_kept(work: Work, service: str) -> None:
+    """The one that there is goes on; `vpsctl stop`, or a crash without a restart policy, may have ended it."""
+    if work.observe().running(service):
+        return
+    for item in work.observe().made_last(service):
+        work.run.log(f"{item.name} is started again")
+        work.app.engine.start(item.id)
+        wait_ready(work, item.name, work.images[service])
+
+
+def _obsolete(work: Work, service: str) -> list[Container]:
+    """Containers of the site's other services that have to go before this one, since it takes over their data or port."""
+    before = [item for item in work.observe().containers if naming.release_of(item.labels) != work.release]
+    return obsolete_holders(work.wanted, service, before)
 
 
 def _is_exclusive(work: Work, change: Change) -> bool:
@@ -41,10 +64,11 @@ def _replace_held(work: Work, change: Change) -> None:
     """No request is in flight and none is let through while the one container is exchanged."""
     work.run.log(f"{change.service}: {change.reason}; requests wait meanwhile")
     before = hold_requests(work)
-    stop_all(work.app.engine, work.observe().running(change.service), work.spec)
+    obsolete = _obsolete(work, change.service)
+    stop_all(work.app.engine, [*work.observe().running(change.service), *obsolete], work.spec)
     start_service(work, change.service)
     wait_ready_all(work, change.service)
-    if before is not None:
+    if before is not None and not obsolete:  # without what was renamed the old release could not serve
         work.app.proxy.switch(work.site, before)
 
 
@@ -52,9 +76,18 @@ def hold_requests(work: Work) -> Upstreams | None:
     """Let new requests wait at the proxy and those in flight end; what was served before, None without a route."""
     before = work.app.proxy.current(work.site)
     if before is not None:
+        _hold_longer(work)
         work.app.proxy.hold(work.site)
         work.app.proxy.drain(before.addresses, timeout=work.spec.intent.update.drain_timeout)
     return before
+
+
+def _hold_longer(work: Work) -> None:
+    """The route is still the old release's, which may have had no reason to let requests wait as long."""
+    enough = hold_time(work.spec)
+    for route in work.app.proxy.routes():
+        if route.site == work.site and route.hold < enough:
+            work.app.proxy.ensure_routes([replace(route, hold=enough)])
 
 
 def run_pre_deploy(work: Work, command: PreDeploy) -> None:
@@ -103,17 +136,20 @@ def start_new(work: Work) -> None:
         if change.action == "keep" or (_is_exclusive(work, change) and change.action in ("create", "recreate")):
             continue
         wait_for_dependencies(work, change.service)
-        if change.action == "recreate":
+        obsolete = _obsolete(work, change.service) if _is_alone(work, change) else []
+        if change.action == "recreate" or obsolete:
             # It holds something only one may hold (a port): the old one goes first, while requests wait.
             hold_requests(work)
-            stop_all(
-                work.app.engine,
-                [item for item in work.observe().running(change.service) if naming.release_of(item.labels) != work.release],
-                work.spec,
-            )
+            running = work.observe().running(change.service)
+            old = [item for item in running if naming.release_of(item.labels) != work.release]
+            stop_all(work.app.engine, [*old, *obsolete], work.spec)
         start_service(work, change.service)
         if change.action == "once":
             _await_completion(work, change.service)
+
+
+def _is_alone(work: Work, change: Change) -> bool:
+    return update_order(work.spec, work.spec.services[change.service]) != "start-first"
 
 
 def start_service(work: Work, service: str) -> None:
@@ -127,6 +163,8 @@ def start_service(work: Work, service: str) -> None:
                 hint=f"docker rename it, then vpsctl deploy {work.site}",
             )
         if found is not None and found.labels.get(naming.CONFIG) != spec.labels[naming.CONFIG]:
+            if work.switched and is_up(found):
+                continue  # it serves: only a new release may replace it
             engine.remove(spec.name, force=True)
             found = None
         if found is None:
@@ -145,7 +183,7 @@ def _await(work: Work, service: str, condition: Condition) -> None:
         return  # it ran to its end when it was started
     for container in work.observe().running(service):
         if condition == "service_healthy":
-            wait_healthy(work, container.name)
+            wait_healthy(work, container.name, restarts=container.restart_count)
 
 
 def _await_completion(work: Work, service: str) -> None:
@@ -172,12 +210,15 @@ def wait_ready(work: Work, name: str, image: Image) -> None:
         _wait_accepting(work, name, image.exposed_ports[0])
 
 
-def wait_healthy(work: Work, name: str) -> None:
-    """Raises Failed when it ends, turns unhealthy or is not healthy within deploy_timeout."""
+def wait_healthy(work: Work, name: str, *, restarts: int = 0) -> None:
+    """Raises Failed when it ends, turns unhealthy or is not healthy within deploy_timeout.
+
+    `restarts`: how often it had restarted before anyone waited for it.
+    """
     limit = work.spec.intent.update.deploy_timeout
     deadline = time.monotonic() + limit.total_seconds()
     while True:
-        container = running_container(work.app.engine, name)
+        container = running_container(work.app.engine, name, restarts)
         if container.health == "healthy":
             return
         if container.health is None:
@@ -240,10 +281,16 @@ def started_services(work: Work) -> list[str]:
 
 
 def keep_logs(work: Work, names: Iterable[str]) -> None:
-    """The last lines of each container into the run's log, since a container that is removed takes its own along."""
+    """The last lines of each container into the run's log, since a container that is removed takes its own along.
+
+    Where they cannot be read (a log driver that keeps none, a container that vanished), the run says why, and goes on.
+    """
     for name in names:
-        for line in work.app.engine.logs(name, tail=LOG_TAIL):
-            work.run.log(f"{name} | {line.text}")
+        try:
+            for line in work.app.engine.logs(name, tail=LOG_TAIL):
+                work.run.log(f"{name} | {line.text}")
+        except (Failed, NotFound, Conflict, Invalid) as error:
+            work.run.log(f"{name} | (no logs: {error.message})")
 
 
 def new_containers(work: Work) -> list[Container]:

@@ -78,10 +78,11 @@ def _work(task: Task, release: Release, service: str, count: int) -> Work:
             hint="give it more memory or CPUs in deploy.resources instead",
         )
     task.run.redact(resolved.secrets)
-    work = Work(task, resolved, previous_of(app, row), release=release.number, release_id=release.id)
+    work = Work(task, resolved, previous_of(app, row), release=release.number, release_id=release.id, switched=True)
     work.images = recorded_images(app, task.names, release.number, dict(release.images))
     work.host_ports = assign_ports(app, row.id, resolved.spec)
-    work.decide()
+    if update_order(resolved.spec, resolved.spec.services[service]) == "start-first":
+        work.decide()
     work.changes = tuple(Change(item.service, "keep", item.replicas, "") for item in work.changes if item.service != service)
     return work
 

@@ -2,22 +2,27 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import select
 
 from vpsctl.app import App
 from vpsctl.db.lock import Lock
-from vpsctl.db.models import Release, Site
-from vpsctl.errors import Failed, NotFound
+from vpsctl.db.models import Release, Run, Site
+from vpsctl.errors import Conflict, Failed, Invalid, NotFound
+from vpsctl.proxy.types import Route
 from vpsctl.run_history import RunInfo, find_interrupted
-from vpsctl.runs import Report, ignore, resume_run
-from vpsctl.sites.deployment import Deployment, complete, previous_of, record_audit, roll, site_lock, site_row
+from vpsctl.runs import Report, alive, ignore, resume_run
+from vpsctl.sites.deployment import complete, previous_of, record_audit, roll, site_lock, site_row
 from vpsctl.sites.images import recorded_images
 from vpsctl.sites.releases import mark_serving, unmark_serving
 from vpsctl.sites.snapshot import draft_of, resolve
 from vpsctl.sites.undo import undo
 from vpsctl.sites.work import Previous, Task, Work
+
+KINDS = ("deploy", "rollback", "scale", "start", "stop", "restart", "remove")
+"""Runs that hold the site's lock while they go on."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,32 @@ class Settled:
 
 def settle(app: App, site: Site, lock: Lock, *, report: Report = ignore) -> list[Settled]:
     """Finish what had switched already, undo the rest: what the next deploy does before it begins."""
+    _check_nobody_else(app, site.name)
     settled = []
     for info in interrupted(app, site.name):
-        with suppress(Failed):  # it did not last, was taken back, and its run says so; the new deploy may go on
+        # It did not last and was taken back, or can no longer be read; its run says so, and the new deploy may go on.
+        with suppress(Failed, Invalid, NotFound):
             settled.append(_settle(app, site, lock, info, report, forward=None))
     return settled
+
+
+def _check_nobody_else(app: App, site: str) -> None:
+    """A process that lost its lock, because Postgres restarted, is still at it, or going back. Raises Conflict."""
+    with app.database.transaction() as session:
+        rows = session.scalars(select(Run).where(Run.subject == site, Run.state == "running", Run.kind.in_(KINDS)))
+        row = next((row for row in rows if alive(row)), None)
+    if row is not None:
+        raise Conflict(
+            f"{row.kind} run {row.id} of {site} goes on in process {row.pid}, though its lock is lost",
+            hint=f"wait for it to end: vpsctl run show {row.id}",
+        )
 
 
 def resume(app: App, site: str, *, report: Report = ignore) -> Settled:
     """`deploy resume`: go on from where it was killed. Raises NotFound when nothing was interrupted."""
     with site_lock(app, site) as lock:
         row = site_row(app, site)
+        _check_nobody_else(app, site)
         return _settle(app, row, lock, _last(app, site), report, forward=True)
 
 
@@ -51,6 +71,7 @@ def abort(app: App, site: str, *, report: Report = ignore) -> Settled:
     """`deploy abort`: take it back, even when its release serves already. Raises NotFound when nothing was interrupted."""
     with site_lock(app, site) as lock:
         row = site_row(app, site)
+        _check_nobody_else(app, site)
         return _settle(app, row, lock, _last(app, site), report, forward=False)
 
 
@@ -62,7 +83,7 @@ def interrupted(app: App, site: str) -> list[RunInfo]:
 def _last(app: App, site: str) -> RunInfo:
     found = interrupted(app, site)
     if not found:
-        raise NotFound(f"no deploy of {site} was interrupted", hint=f"vpsctl run list --site {site}")
+        raise NotFound(f"no deploy of {site} was interrupted", hint=f"vpsctl run list {site}")
     return found[-1]
 
 
@@ -72,14 +93,16 @@ def _settle(app: App, site: Site, lock: Lock, info: RunInfo, report: Report, *, 
         release = session.scalar(select(Release).where(Release.run_id == info.id))
     with resume_run(app, info.id, report=report, lock=lock) as run:
         task = Task(app, run, lock, site)
-        if release is None:
-            # Killed before anything was made but images: there is nothing to go on with.
+        previous = previous_of(app, site)
+        if release is None or (previous is not None and previous.number > release.number):
+            # Killed before anything was made but images; or a later release serves, which may use what this one made.
             run.undone()
-            previous = previous_of(app, site)
             return Settled(site.name, run.id, "undone", previous.number if previous else None)
         switched = _has_switched(task, release)
         if forward or (forward is None and switched):
-            return Settled(site.name, run.id, "finished", _go_on(task, release, switched=switched).release)
+            work = _taken_up(task, release, switched=switched, leave=bool(forward))
+            deployment = complete(work) if switched else roll(work)
+            return Settled(site.name, run.id, "finished", deployment.release)
         return _go_back(task, release)
 
 
@@ -90,33 +113,45 @@ def _has_switched(task: Task, release: Release) -> bool:
     return task.site.current_release_id == release.id
 
 
-def _go_on(task: Task, release: Release, *, switched: bool) -> Deployment:
+def _taken_up(task: Task, release: Release, *, switched: bool, leave: bool) -> Work:
+    """The deployment as it stood. When it can no longer be read, `leave` keeps the run open for `abort`."""
     app = task.app
-    resolved = resolve(app, draft_of(app, task.site, release))
-    task.run.redact(resolved.secrets)
-    work = Work(task, resolved, _previous(task), release=release.number, release_id=release.id)
-    work.images = recorded_images(app, task.names, release.number, dict(release.images))
-    if not switched:
-        return roll(work)
-    mark_serving(app, task.site.id, release.id)
-    return complete(work)
+    try:
+        resolved = resolve(app, draft_of(app, task.site, release))
+        task.run.redact(resolved.secrets)
+        work = Work(task, resolved, _previous(task), release=release.number, release_id=release.id)
+        work.images = recorded_images(app, task.names, release.number, dict(release.images))
+        if switched:
+            mark_serving(app, task.site.id, release.id)
+    except BaseException as error:
+        if leave or not isinstance(error, Failed | Invalid | NotFound):
+            task.run.leave()
+        raise
+    return work
 
 
 def _go_back(task: Task, release: Release) -> Settled:
+    """Raises what kept it from going back; the run then stays open, and can be aborted again."""
     app, run, site = task.app, task.run, task.site
-    with run.step("undo"):
-        result = undo(app, task.names, release=release.number, previous=_previous(task))
-        unmark_serving(app, site.id, result.serving)
-        record_audit(app, run, "deploy-undone", site.name, release.number)
+    try:
+        with run.step("undo"):
+            result = undo(app, task.names, release=release.number, previous=_previous(task))
+            unmark_serving(app, site.id, release.number, serving=result.serving)
+            record_audit(app, run, "deploy-undone", site.name, release.number)
+    except BaseException:
+        run.leave()
+        raise
     run.undone()
     return Settled(site.name, run.id, "undone", result.serving)
 
 
 def _previous(task: Task) -> Previous | None:
     """What served before that run, as it wrote down itself: the site's row may name its own release already."""
-    number = task.run.detail.get("previous")
-    if number is None:
+    before = task.run.detail.get("before")
+    if before is None:
         return None
-    with task.app.database.transaction() as session:
-        row = session.scalar(select(Release).where(Release.site_id == task.site.id, Release.number == number))
-    return Previous(number, tuple(row.images)) if row else None
+    route = before["route"]
+    if route is not None:
+        hold = timedelta(seconds=route["hold"])
+        route = Route(route["site"], tuple(route["domains"]), route["tls"], hold)
+    return Previous(before["number"], tuple(before["services"]), route)

@@ -4,8 +4,10 @@ import time
 
 from vpsctl.errors import Failed, Unavailable
 from vpsctl.proxy.types import Upstreams
+from vpsctl.sites import naming
 from vpsctl.sites.releases import mark_serving
 from vpsctl.sites.stopping import stop_all
+from vpsctl.sites.undo import web_address
 from vpsctl.sites.work import Work
 
 CONFIRM_TRIES = 5
@@ -60,14 +62,7 @@ def confirm(work: Work) -> None:
 
 def drain(work: Work) -> None:
     """Wait until the old containers have no request in flight; those left at drain_timeout are cut, and counted."""
-    web = work.spec.intent.web
-    if web is None:
-        return
-    old = [
-        f"{item.name}:{item.labels.get('vpsctl.port', web.port)}"
-        for item in work.stale()
-        if item.labels.get("vpsctl.role") == "web"
-    ]
+    old = [web_address(item) for item in work.stale() if item.labels.get(naming.ROLE) == "web"]
     if not old:
         return
     left = work.app.proxy.drain(old, timeout=work.spec.intent.update.drain_timeout)

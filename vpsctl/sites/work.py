@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from vpsctl.app import App
 from vpsctl.db.lock import Lock
 from vpsctl.db.models import Site
-from vpsctl.docker_engine.types import Container, ContainerSpec, Image
+from vpsctl.docker_engine.types import Container, ContainerSpec, ContainerSummary, Image
 from vpsctl.proxy.types import Route
 from vpsctl.runs import RunLog
 from vpsctl.sites.compose.spec import SiteSpec
 from vpsctl.sites.containers import Placement, with_config_label
 from vpsctl.sites.naming import Names, release_of
-from vpsctl.sites.observe import Observed, observe
+from vpsctl.sites.observe import Observed, is_up, observe, site_containers
 from vpsctl.sites.plan import Change, hold_time, plan_changes, wanted_containers
 from vpsctl.sites.snapshot import Resolved
 
@@ -23,6 +23,8 @@ class Previous:
 
     number: int
     services: tuple[str, ...]
+    route: Route | None = None
+    """What Caddy serves for it; None when nothing, or when nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,9 @@ class Work:
     def stale(self) -> list[Container]:
         """Running containers that this release replaces: all of the site's but its own and those it keeps."""
         kept = {change.service for change in self.changes if change.action == "keep"}
-        return [
-            item
-            for item in self.observe().containers
-            if release_of(item.labels) != self.release
-            and item.state in ("running", "restarting", "paused")
-            and item.labels.get("vpsctl.service") not in kept
-        ]
+
+        def replaced(item: ContainerSummary) -> bool:
+            ours = release_of(item.labels) == self.release or item.labels.get("vpsctl.service") in kept
+            return is_up(item) and not ours
+
+        return list(site_containers(self.app, self.names, replaced))

@@ -1,21 +1,15 @@
 """`exec_terminal` in a process of its own, on a real pseudo-terminal or on plain pipes."""
 
-import fcntl
-import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pytest
 
 from tests.conftest import docker_host
+from tests.screen import Screen
 from vpsctl.docker_engine.engine import Engine
 
 PROGRAM = """
@@ -34,38 +28,6 @@ with closing(Engine(url)) as engine:
 
 def command(mode: str, container: str, *argv: str) -> list[str]:
     return [sys.executable, "-W", "error", "-c", PROGRAM, docker_host(), mode, container, *argv]
-
-
-class Screen:
-    """A pseudo-terminal with a process on it."""
-
-    def __init__(self, argv: list[str]) -> None:
-        self.master, follower = pty.openpty()
-        self.resize(30, 90)
-        self.before = termios.tcgetattr(follower)
-        self.follower = follower
-        self.process = subprocess.Popen(argv, stdin=follower, stdout=follower, stderr=follower, start_new_session=True)
-        self.seen = b""
-
-    def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def expect(self, text: str, seconds: float = 15) -> None:
-        deadline = time.monotonic() + seconds
-        while text.encode() not in self.seen:
-            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"no {text!r} on the screen, but {self.seen!r}"
-            self.seen += os.read(self.master, 65_536)
-
-    def close(self) -> None:
-        with suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-        os.close(self.follower)
 
 
 @pytest.fixture

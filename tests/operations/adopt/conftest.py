@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -80,10 +80,10 @@ class Stranger:
         return done.exit_code, done.output.strip()
 
     def wish(self, *containers: Container, **values: object) -> Wish:
-        """A site of its own name, at NAME.localhost (which is served without TLS)."""
+        """A site of its own name, at NAME.localhost (which is served without TLS), in a project of this test's own."""
         name = f"a{secrets.token_hex(3)}"
         self.sites.append(name)
-        wish = Wish(name, tuple(item.name for item in containers), (f"{name}.localhost",), port=3000)
+        wish = Wish(name, tuple(item.name for item in containers), (f"{name}.localhost",), port=3000, project=self.prefix)
         return Wish(**{**wish.__dict__, **values})
 
     def names(self, site: str) -> Names:
@@ -139,6 +139,3 @@ def started(client: docker.DockerClient, *containers: Container) -> list[tuple[s
     """Id and time of start of each, and whether it runs: the same before and after means untouched."""
     bodies = [client.api.inspect_container(item.id) for item in containers]
     return [(body["Id"], body["State"]["StartedAt"], body["State"]["Running"]) for body in bodies]
-
-
-Look = Callable[[], object]

@@ -1,13 +1,17 @@
 """Taking over an app and its database: untouched by it, replaced by the next deploy, back after a failed one."""
 
+from pathlib import Path
+
 import docker
 import pytest
+from sqlalchemy import update
 
 from tests.operations.adopt.conftest import PASSWORD, Stranger, started
 from tests.waiting import wait_for
 from vpsctl.app import App
 from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
+from vpsctl.db.models import Release
 from vpsctl.docker_engine.types import Container
 from vpsctl.errors import Conflict, Failed
 from vpsctl.hosts.status import status
@@ -28,11 +32,13 @@ QUICK = "x-vpsctl:\n  update: {deploy_timeout: 15s, drain_timeout: 5s, bake: 300
 
 
 def edit(result: AdoptedSite, before: str, after: str) -> None:
-    with open(result.file) as file:
-        text = file.read()
+    text = edited(result)
     assert before in text
-    with open(result.file, "w") as file:
-        file.write(text.replace(before, after))
+    Path(result.file).write_text(text.replace(before, after))
+
+
+def edited(result: AdoptedSite) -> str:
+    return Path(result.file).read_text()
 
 
 @pytest.fixture
@@ -42,9 +48,7 @@ def pair(stranger: Stranger) -> tuple[Container, Container]:
     return stranger.run("app", environment={"DATABASE": "postgres", "TEXT": "a$b ${c} 'd\""}, restart="always"), database
 
 
-def test_the_whole_way(
-    stranger: Stranger, docker_client: docker.DockerClient, pair: tuple[Container, Container]
-) -> None:
+def test_the_whole_way(stranger: Stranger, docker_client: docker.DockerClient, pair: tuple[Container, Container]) -> None:
     app, (web, database) = stranger.app, pair
     before = started(docker_client, web, database)
     wish = stranger.wish(web, database)
@@ -57,7 +61,7 @@ def test_the_whole_way(
     assert result.containers == {service: (web.name,), data: (database.name,)}
     assert stranger.ask(site).text == f"{web.id[:12]} a$b ${{c}} 'd\""
     assert PASSWORD not in result.compose and PASSWORD not in repr(result)
-    assert read_credentials(app, ["POSTGRES_PASSWORD"], project="default")["POSTGRES_PASSWORD"][0].reveal() == PASSWORD
+    assert read_credentials(app, ["POSTGRES_PASSWORD"], project=stranger.prefix)["POSTGRES_PASSWORD"][0].reveal() == PASSWORD
     _is_release_zero(stranger, site, web, database)
 
     edit(result, "x-vpsctl:\n", QUICK)
@@ -77,9 +81,15 @@ def test_the_whole_way(
     assert stranger.psql(made, "SELECT x FROM t", "-h", "127.0.0.1") == (0, "kept")
     assert app.engine.container(made).mounts[0].source == database.mounts[0].source
     assert [running for *_, running in started(docker_client, web, database)] == [False, False]
+    ended, begun = app.engine.container(database.id).finished, app.engine.container(made).started
+    assert ended is not None and begun is not None and ended < begun, "two servers ran over one data directory"
     # `always` would start it again when the engine starts, beside the one that has replaced it.
     assert app.engine.container(web.id).restart == "unless-stopped"
 
+    with app.database.transaction() as session:  # release 0 would be watched for 30 s, as its file says nothing else
+        session.execute(
+            update(Release).where(Release.number == 0, Release.run_id == result.run).values(compose=edited(result))
+        )
     back = rollback(app, site)
     assert back.release == 2 and stranger.ask(site).status_code == 200
     removed = remove_site(app, site, with_data=True)
@@ -152,6 +162,7 @@ def test_a_credential_of_another_site_is_left_alone(foundation: App, stranger: S
     first, second = (adopt(foundation, wish).credentials for wish in wishes)
     assert first == ("API_TOKEN",)
     assert second == (f"{wishes[1].name.upper()}_API_TOKEN",)
-    found = read_credentials(foundation, ["API_TOKEN"], project="default")
+    found = read_credentials(foundation, ["API_TOKEN"], project=stranger.prefix)
     assert found["API_TOKEN"][0].reveal() == "first value"
-    assert next(item for item in list_credentials(foundation) if item.name == "API_TOKEN").used_by == (wishes[0].name,)
+    mine = next(item for item in list_credentials(foundation) if (item.name, item.project) == ("API_TOKEN", stranger.prefix))
+    assert mine.used_by == (wishes[0].name,)

@@ -57,6 +57,7 @@ class Server(ThreadingHTTPServer):
 if os.environ.get("CRASH"):
     print("cannot find the configuration", os.environ.get("PASSWORD", ""), flush=True)
     sys.exit(7)
+time.sleep(float(os.environ.get("BOOT") or 0))
 if os.environ.get("EXIT_AFTER"):
     threading.Timer(float(os.environ["EXIT_AFTER"]), lambda: os._exit(9)).start()
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # as most apps do: at once, whatever is in flight

@@ -167,6 +167,7 @@ def test_a_database_is_recreated_only_when_its_definition_changed(make_site: Mak
 
 def test_scaling_adds_and_takes_away_containers_under_traffic(site: Site) -> None:
     deploy(site.app, site.name)
+    first = site.observe().running("app")[0].id
     with site.traffic() as seen:
         assert scale(site.app, site.name, "app", 3).before == 1
         assert site.running() == ["app-r1-1", "app-r1-2", "app-r1-3"]
@@ -176,6 +177,7 @@ def test_scaling_adds_and_takes_away_containers_under_traffic(site: Site) -> Non
         scale(site.app, site.name, "app", 2)
     assert seen.failed == []
     assert site.running() == ["app-r1-1", "app-r1-2"]
+    assert site.observe().running("app")[0].id == first
     deploy(site.app, site.name)
     assert site.running() == ["app-r2-1", "app-r2-2"]
     with pytest.raises(Invalid, match="1 to 12"):

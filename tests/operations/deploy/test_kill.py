@@ -12,7 +12,7 @@ from tests.operations.deploy.conftest import COMPOSE, MakeSite, Site
 from vpsctl.app import Actor, App
 from vpsctl.errors import NotFound
 from vpsctl.run_history import list_runs
-from vpsctl.runs import Event, LogLine, StepStarted
+from vpsctl.runs import Event, LogLine, StepFinished, StepStarted
 from vpsctl.settings import Settings
 from vpsctl.sites.deploy import deploy
 from vpsctl.sites.deployment import STEPS
@@ -39,7 +39,7 @@ SWITCHED = STEPS.index("switch") + 1
 
 
 def killed_at(site: Site, moment: str) -> None:
-    """Deploy in a process of its own, which kills itself when the step begins, or when that text is logged."""
+    """Deploy in a process of its own, which kills itself when the step begins ("after …": ends), or when that text is logged."""
     settings = site.app.settings
     arguments = [
         str(settings.home),
@@ -60,8 +60,10 @@ def main(home: str, instance: str, http: str, https: str, host: str, site: str, 
     settings = Settings(home=Path(home), instance=instance, http_port=int(http), https_port=int(https), docker_host=host)
 
     def die(event: Event) -> None:
-        if (isinstance(event, StepStarted) and event.name == moment) or (
-            isinstance(event, LogLine) and moment in event.text
+        if (
+            (isinstance(event, StepStarted) and event.name == moment)
+            or (isinstance(event, StepFinished) and moment == f"after {event.name}")
+            or (isinstance(event, LogLine) and moment in event.text)
         ):
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -9,7 +9,7 @@ from vpsctl import audit, private_file
 from vpsctl.app import App
 from vpsctl.credentials.set import set_credential
 from vpsctl.db.models import Site
-from vpsctl.errors import Failed, Invalid
+from vpsctl.errors import Failed, Invalid, VpsctlError
 from vpsctl.projects import ensure_project
 from vpsctl.proxy.types import Route, Upstreams
 from vpsctl.runs import Report, RunLog, ignore, start_run
@@ -71,7 +71,7 @@ def adopt(app: App, wish: Wish, *, dry_run: bool = False, report: Report = ignor
             raise Invalid(f"{wish.name}: {prospect.obstacles[0]}", hint=prospect.way_out)
         with start_run(app, "adopt", wish.name, detail={"containers": wish.containers}, report=report, lock=lock) as run:
             run.redact(item.value for item in prospect.shape.secrets)
-            with _taken_back_on_failure(app, prospect):
+            with _taken_back_on_failure(app, prospect, run):
                 _take_over(app, prospect, run)
             return _result(app, prospect, run.id)
 
@@ -178,18 +178,28 @@ def adopted_members(app: App, prospect: Prospect) -> tuple[Adopted, ...]:
 
 
 @contextmanager
-def _taken_back_on_failure(app: App, prospect: Prospect) -> Iterator[None]:
-    """Containers go on as they were before; the compose file and the credentials stay for the next try."""
+def _taken_back_on_failure(app: App, prospect: Prospect, run: RunLog) -> Iterator[None]:
     try:
         yield
-    except BaseException:
-        forget_adoption(app.settings.home, prospect.name)
-        close_route(app, prospect.name)
-        names = _names(app, prospect)
-        detach_all(app, names, adopted_members(app, prospect))
-        for network in app.engine.networks(names.labels()):
-            app.engine.remove_network(network.name)
+    except BaseException as error:
+        run.detach()
+        try:
+            _take_back(app, prospect)
+        except VpsctlError as second:  # the engine or Caddy is gone as well: the first error is the one to tell
+            run.log(f"taking it back was interrupted: {second.message}")
+            if isinstance(error, VpsctlError):
+                error.hint = "when that is mended: the same command again"
         raise
+
+
+def _take_back(app: App, prospect: Prospect) -> None:
+    """The containers are as they were; the compose file and the credentials stay for the next try."""
+    names = _names(app, prospect)
+    forget_adoption(app.settings.home, prospect.name)
+    detach_all(app, names, adopted_members(app, prospect))
+    for network in app.engine.networks(names.labels()):
+        app.engine.remove_network(network.name)
+    close_route(app, prospect.name)
 
 
 def _names(app: App, prospect: Prospect) -> Names:

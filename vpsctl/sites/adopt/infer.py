@@ -7,7 +7,7 @@ from typing import Any
 from vpsctl.secret import Secret
 from vpsctl.sites.adopt.found import Found, Sketch
 from vpsctl.sites.adopt.isolation import infer_isolation
-from vpsctl.sites.adopt.members import Front, Member, choose_front, name_services
+from vpsctl.sites.adopt.members import COMPOSE_PROJECT, Front, Member, choose_front, name_services
 from vpsctl.sites.adopt.process import infer_process
 from vpsctl.sites.adopt.reach import infer_names, infer_ports
 from vpsctl.sites.adopt.secrecy import Wanted, is_secret
@@ -74,19 +74,23 @@ def infer_shape(founds: Sequence[Found], wish: Wish, *, instance: str, public_po
             continue
         replicas = [item.found for item in members if item.service == member.service]
         web_port = front.port if front and front.service == member.service else None
-        sketch = sketches[member.service] = _sketch(member, replicas, web_port=web_port, public=public_ports)
+        taken = {key: name for other in sketches.values() for key, name in other.volumes.items()}
+        sketch = sketches[member.service] = _sketch(member, replicas, taken)
+        infer_ports(member.found, sketch, web_port=web_port, public=public_ports)
         others = [item.found for item in members if item.service != member.service]
         aliases[member.service] = infer_names(member.found, sketch, service=member.service, others=others)
-        _keep_apart(sketch, sketches)
     _depend(members, sketches)
     return Shape(members, front, sketches, aliases)
 
 
-def _sketch(member: Member, replicas: Sequence[Found], *, web_port: int | None, public: bool) -> Sketch:
+def _sketch(member: Member, replicas: Sequence[Found], taken: Mapping[str, str]) -> Sketch:
+    """`taken`: the volumes of the services before, by key."""
     sketch = Sketch(notes=[f"from the container {', '.join(found.name for found in replicas)}"])
+    project = member.found.container.labels.get(COMPOSE_PROJECT)
+    if project:
+        sketch.notes.append(f"docker compose made it (project {project}): from now on leave it to vpsctl, not to compose")
     infer_process(member.found, sketch)
-    infer_storage(member.found, sketch, service=member.service)
-    infer_ports(member.found, sketch, web_port=web_port, public=public)
+    infer_storage(member.found, sketch, service=member.service, taken=taken)
     infer_isolation(member.found, sketch)
     if len(replicas) > 1:
         sketch.entries["deploy"] = {"replicas": len(replicas), **sketch.entries["deploy"]}
@@ -97,20 +101,6 @@ def _sketch(member: Member, replicas: Sequence[Found], *, web_port: int | None, 
 
 def _environment(found: Found) -> dict[str, str]:
     return {name: value for name, value in found.environment.items() if ENVIRONMENT.fullmatch(name)}
-
-
-def _keep_apart(sketch: Sketch, sketches: Mapping[str, Sketch]) -> None:
-    """Two volumes never get one key: the later one is numbered."""
-    known = {key: name for other in sketches.values() if other is not sketch for key, name in other.volumes.items()}
-    for key, name in list(sketch.volumes.items()):
-        if known.get(key, name) == name:
-            continue
-        free = next(one for one in (f"{key}-{number}" for number in range(2, 1000)) if one not in known)
-        sketch.volumes[free] = sketch.volumes.pop(key)
-        sketch.entries["volumes"] = [
-            free + item.removeprefix(key) if isinstance(item, str) and item.startswith(f"{key}:") else item
-            for item in sketch.entries["volumes"]
-        ]
 
 
 def _depend(members: Sequence[Member], sketches: Mapping[str, Sketch]) -> None:

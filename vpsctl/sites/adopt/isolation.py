@@ -103,7 +103,9 @@ def _namespaces(found: Found, sketch: Sketch) -> None:
 
 
 def _security(found: Found, sketch: Sketch) -> None:
-    options = found.host.get("SecurityOpt") or []
+    options = list(found.host.get("SecurityOpt") or ())
+    if found.host.get("Privileged") or "host" in (found.host.get("PidMode"), found.host.get("IpcMode")):
+        options = [item for item in options if item != "label=disable"]  # the Engine's own addition for these
     kept = [item for item in options if _KEPT_OPTION.fullmatch(item)]
     if kept:
         sketch.entries["security_opt"] = kept

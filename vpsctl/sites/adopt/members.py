@@ -12,7 +12,7 @@ COMPOSE_SERVICE = "com.docker.compose.service"
 LONGEST = 30
 HTTP_PORTS = (80, 8080, 3000, 8000, 5000, 4000, 8888, 8081, 9000)
 """Ports that web programs listen on by habit, the likelier ones first."""
-ROOM = len("--r9999-12")
+ROOM = len("---r9999-12")
 """What stands around a service's name in a container's name, besides instance and site."""
 
 

@@ -15,9 +15,7 @@ def infer_ports(found: Found, sketch: Sketch, *, web_port: int | None, public: b
     for port in _bindings(found):
         told = f"{port.host_ip}:{port.host_port}"
         if port.container_port == web_port and port.protocol == "tcp":
-            sketch.notes.append(
-                f"its port {web_port} was published on {told}: from the next deploy on only the proxy serves it"
-            )
+            sketch.notes.append(f"its port {web_port} is published on {told}: from the next deploy on only the proxy has it")
             continue
         address = port.host_ip if public or port.host_ip in ("127.0.0.1", "::1") else "127.0.0.1"
         if address != port.host_ip:

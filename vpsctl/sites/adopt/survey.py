@@ -30,7 +30,7 @@ def survey(app: App, refs: Sequence[str]) -> tuple[Found, ...]:
     takers = _takers(app)
     for body in bodies.values():
         _check(app, body, takers)
-    usage = {item.container: item.memory for item in app.engine.stats(list(bodies))}
+    usage = {item.container: item.memory for item in app.engine.stats(list(bodies), at_once=True)}
     summaries = app.engine.summaries()
     return tuple(_found(app, body, usage.get(key, 0), summaries, list(bodies)) for key, body in bodies.items())
 
@@ -98,13 +98,14 @@ def ask_front(shape: Shape, domains: Sequence[str]) -> int | None:
     found, port = shape.founds(shape.front.service)[0], shape.front.port
     address = next(iter(found.container.addresses.values()), None)
     if address is None:
-        raise Invalid(f"{found.name} is on no network that a proxy can reach it by", hint="docker network connect")
+        raise Invalid(f"{found.name} is on no network that a proxy can reach it by", hint="start it on a network of its own")
     headers = {"Host": domains[0] if domains else "localhost", "X-Forwarded-Proto": "https", "User-Agent": "vpsctl-probe"}
     deadline = time.monotonic() + PATIENCE.total_seconds()
     with httpx.Client(timeout=PATIENCE.total_seconds(), trust_env=False) as client:
         while True:
             try:
-                return client.get(f"http://{address}:{port}/", headers=headers).status_code
+                with client.stream("GET", f"http://{address}:{port}/", headers=headers) as response:
+                    return response.status_code  # the page itself may never end
             except httpx.HTTPError as error:
                 if time.monotonic() >= deadline:
                     said = str(error) or type(error).__name__

@@ -43,6 +43,11 @@ def beside_web(spec: SiteSpec, service: Service) -> tuple[Port, ...]:
     return tuple(port for port in service.ports if web is None or (service.name, port.target) != (web.service, web.port))
 
 
+def runs_once(spec: SiteSpec, name: str) -> bool:
+    """Whether some service waits for this one to complete."""
+    return any(service.depends_on.get(name) == "service_completed_successfully" for service in spec.services.values())
+
+
 def update_order(spec: SiteSpec, service: Service) -> Order:
     """How a deploy replaces its containers.
 

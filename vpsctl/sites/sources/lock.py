@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from vpsctl.errors import Conflict
+from vpsctl.errors import Conflict, Failed
 
 _POLL_SECONDS = 0.1
 
@@ -17,17 +17,28 @@ _POLL_SECONDS = 0.1
 def hold_lock(path: Path, what: str, *, timeout: timedelta, on_wait: Callable[[str], None]) -> Iterator[int]:
     """Holds the lock while the block runs and yields its descriptor: a child that inherits it holds the lock too.
 
-    `what` is told to those who wait, through their `on_wait`, once. Raises Conflict after `timeout`.
+    `what` is told to those who wait, through their `on_wait`, once. Raises Conflict after
+    `timeout`, Failed on a full disk.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait(descriptor, time.monotonic() + timeout.total_seconds(), on_wait)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{what} (process {os.getpid()})".encode(), 0)
+        with _written(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{what} (process {os.getpid()})".encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Failed(f"cannot write {path}: {error.strerror}", hint="vpsctl doctor shows the disk") from error
 
 
 def _wait(descriptor: int, deadline: float, on_wait: Callable[[str], None]) -> None:

@@ -44,7 +44,7 @@ def new_site(name: str, template: str, into: Path) -> NewSite:
     except FileExistsError as error:
         raise Conflict(f"{into} is a file", hint="name another directory with --into") from error
     except OSError as error:
-        raise Failed(f"cannot write {into}: {error}", hint="choose a directory that you may write, with --into") from error
+        raise Failed(f"cannot write {into}: {error.strerror}", hint="choose another directory with --into") from error
     return NewSite(name, template, into.absolute(), tuple(sorted(written)), _credentials(name, written["compose.yaml"]))
 
 

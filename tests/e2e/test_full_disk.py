@@ -1,0 +1,95 @@
+"""Disks that really run full in the middle of a deploy: what serves goes on, and the operator reads a sentence."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.e2e.command_line import CommandLine, refusal, write_settings
+from tests.e2e.conftest import FOUNDATION, Host
+from tests.e2e.engine import own_engine
+from tests.e2e.sites import SLOW, write_slow
+from tests.waiting import wait_for
+
+FULL = "no space left on device"
+
+
+@pytest.fixture(scope="module")
+def small(docker_client: docker.DockerClient) -> Iterator[Host]:
+    """A machine whose engine and whose home have small disks; `slow` serves there."""
+    with own_engine({"docker": "400m", "home": "20m"}) as machine:
+        machine.load(docker_client, (*FOUNDATION, "busybox:latest"))
+        config = machine.directory / "config.toml"
+        write_settings(config, home=f"{machine.directory}/home", disk_floor="1M")
+        vpsctl = CommandLine(config, machine.inside)
+        vpsctl.done("init")
+        vpsctl.done("site", "add", str(write_slow(machine.directory / "slow")))
+        vpsctl.done("deploy", "slow")
+        yield Host(machine, vpsctl)
+
+
+@contextmanager
+def full(directory: Path) -> Iterator[None]:
+    """Not a block is left on this disk meanwhile."""
+    filler = directory / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            for size in (1 << 20, 4096):
+                with suppress(OSError):
+                    while file.write(bytes(size)) == size:
+                        pass
+        assert os.statvfs(directory).f_bavail == 0
+        yield
+    finally:
+        filler.unlink()
+
+
+@pytest.mark.parametrize(
+    ("disk", "step"), [("home", "cannot switch the traffic of slow"), ("docker", "container vpsctl-slow-web-")]
+)
+def test_the_disk_fills_up_during_a_deploy(small: Host, disk: str, step: str) -> None:
+    machine, vpsctl = small.machine, small.vpsctl
+    vpsctl.done("env", "set", "slow", f"VERSION={disk} before", "WARM_UP=0")
+    vpsctl.done("deploy", "slow")
+    before = machine.running()
+    vpsctl.done("env", "set", "slow", f"VERSION={disk} after", "WARM_UP=5")
+    deploy = vpsctl.start("deploy", "slow")
+    wait_for(lambda: machine.running().keys() - before.keys(), "container of the new release, which warms up")
+    with full(machine.path(disk)):
+        told = refusal(deploy, 6)
+        assert step in told
+        assert FULL in told.lower()
+        assert "still serves" in told
+        assert machine.request("slow.localhost").text == f"{disk} before\n"
+        assert machine.running().keys() == before.keys()
+        (site,) = vpsctl.data("status")["sites"]
+        assert (site["state"], site["running"]) == ("serving", site["wanted"])
+        assert "nothing was changed" in refusal(vpsctl.start("deploy", "slow"), 6)
+    vpsctl.done("env", "set", "slow", "WARM_UP=0")
+    vpsctl.done("deploy", "slow")
+    assert machine.request("slow.localhost").text == f"{disk} after\n"
+
+
+@pytest.mark.parametrize("dockerfile", ["RUN dd if=/dev/zero of=/big bs=1M", "COPY big /"])
+def test_a_build_fills_the_disk(small: Host, dockerfile: str) -> None:
+    machine, vpsctl = small.machine, small.vpsctl
+    directory = machine.directory / "slow"
+    before = machine.running()
+    served = machine.request("slow.localhost").text
+    (directory / "Dockerfile").write_text(f"FROM busybox:latest\n{dockerfile}\n")
+    (directory / "compose.yaml").write_text(SLOW.replace("image: busybox:latest", "build: .", 1))
+    try:
+        with (directory / "big").open("wb") as file:
+            file.truncate(500 << 20)
+        told = refusal(vpsctl.start("deploy", "slow"), 6)
+    finally:
+        (directory / "big").unlink()
+        (directory / "compose.yaml").write_text(SLOW)
+    assert FULL in told.lower()
+    assert "make room" in told
+    assert machine.request("slow.localhost").text == served
+    assert machine.running().keys() == before.keys()
+    vpsctl.done("deploy", "slow")
