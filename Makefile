@@ -1,7 +1,7 @@
 # Every target sets up what it needs; `make` alone lists them.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-TYPED := vpsctl migrations tests/images tests/engines tests/project quickstart .ci
+TYPED := vpsctl migrations tests/images tests/engines tests/project tests/benchmarks quickstart .ci
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test check lint types contracts dead-code audit bench format lock clean venv setup-engine images engine26
@@ -34,7 +34,7 @@ audit: .venv/stamp
 	@$(PYTHON) .ci/audit.py
 
 bench: setup-engine images ## run the benchmarks and print their tables (ARGS=switch picks one)
-	@for file in tests/benchmarks/$(or $(ARGS),*).py; do $(PYTHON) "$$file" || exit 1; done
+	@$(PYTHON) -m tests.benchmarks $(ARGS)
 
 format: .venv/stamp ## format the code and mend what the linter can
 	@.venv/bin/ruff check --fix --quiet . || true

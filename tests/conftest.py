@@ -141,7 +141,7 @@ def instance(docker_client: docker.DockerClient) -> Iterator[str]:
 
 
 def remove_labelled(client: docker.DockerClient, instance: str) -> None:
-    """Remove every container, network, volume and image of one instance."""
+    """Remove every container, network, volume, image and image name of one instance."""
     query = {"filters": {"label": f"vpsctl.instance={instance}"}}
     for container in client.api.containers(all=True, **query):
         _gone(lambda: client.api.remove_container(container["Id"], force=True, v=True))  # noqa: B023  called at once
@@ -149,8 +149,13 @@ def remove_labelled(client: docker.DockerClient, instance: str) -> None:
         _gone(lambda: client.api.remove_network(network["Id"]))  # noqa: B023
     for volume in client.api.volumes(**query)["Volumes"] or []:
         _gone(lambda: client.api.remove_volume(volume["Name"], force=True))  # noqa: B023
-    for image in client.api.images(all=True, **query):
-        _gone(lambda: client.api.remove_image(image["Id"], force=True))  # noqa: B023
+    for label in ("vpsctl.instance", "vpsctl.image.instance"):
+        for image in client.api.images(all=True, filters={"label": f"{label}={instance}"}):
+            _gone(lambda: client.api.remove_image(image["Id"], force=True))  # noqa: B023
+    for image in client.api.images():
+        for name in [tag for tag in image["RepoTags"] or () if tag.startswith(f"{instance}/")]:
+            # a name that a release holds an image by, one that we did not build
+            _gone(lambda: client.api.remove_image(name))  # noqa: B023
 
 
 def _gone(remove: Callable[[], object]) -> None:

@@ -92,8 +92,6 @@ class RunLog:
         self.subject = run.subject
         self.detail: dict[str, Any] = dict(run.detail)
         """What is known of the run so far; change it by `note`."""
-        self.done_steps: frozenset[str] = frozenset()
-        """Names of the steps that succeeded before this run was resumed."""
         self.unrecorded = False
         """Something could not be written down: the work went on without the ledger."""
         self._app, self._report, self._scrub = app, report, Scrubber()
@@ -129,14 +127,15 @@ class RunLog:
             self.detail.update(self._plain(fields))
             self._write(self._update_run(detail=dict(self.detail)), durable=True)
 
-    def log(self, text: str) -> None:
-        """Lines of the run's log, under the step that is running. Safe to call from any thread."""
+    def log(self, text: str, *, told: bool = True) -> None:
+        """Lines of the run's log, under the step that is running; `told`: reported too. Safe to call from any thread."""
         with self._guard:
             step = self._steps[-1].name if self._steps else None
             for line in self._scrub.text(text).splitlines() or [""]:
                 self._seq += 1
                 self._lines.append({"run_id": self.id, "seq": self._seq, "step": step, "at": _now(), "text": line})
-                self._report(LogLine(self.id, step, line))
+                if told:
+                    self._report(LogLine(self.id, step, line))
             if len(self._lines) >= FLUSH_LINES or time.monotonic() - self._flushed >= FLUSH_SECONDS:
                 self._write()
             elif self._late is None:
@@ -146,7 +145,7 @@ class RunLog:
 
     @contextmanager
     def step(self, name: str, **detail: Any) -> Iterator[StepLog]:
-        """Persist that the step began, and how it ended; its name is what `done_steps` will hold."""
+        """Persist that the step began, and how it ended in its row."""
         begun = time.monotonic()
         step = self._begin(name, detail, "running")
         self._steps.append(step)
@@ -271,7 +270,8 @@ def start_run(
 
 @contextmanager
 def resume_run(app: App, run_id: int, *, report: Report = ignore, lock: Lock | None = None) -> Iterator[RunLog]:
-    """An interrupted run goes on as this process's; `done_steps` and `detail` say how far it had come.
+    """An interrupted run goes on as this process's; its steps are repeated, since each
+    looks at what is there, and `detail` holds what it had noted.
 
     Raises NotFound, and Conflict when it is not interrupted: still running, or at its end.
     """
@@ -295,7 +295,6 @@ def resume_run(app: App, run_id: int, *, report: Report = ignore, lock: Lock | N
 def _catch_up(run: RunLog, session: Session) -> None:
     """Go on counting where the interrupted process stopped, and close the steps it left open."""
     steps = session.scalars(select(RunStep).where(RunStep.run_id == run.id)).all()
-    run.done_steps = frozenset(step.name for step in steps if step.state == "succeeded")
     run._position = max((step.position for step in steps), default=0)
     run._seq = session.scalar(select(func.max(RunLine.seq)).where(RunLine.run_id == run.id)) or 0
     for step in steps:

@@ -3,6 +3,7 @@
 import importlib
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 os.environ["TYPER_USE_RICH"] = "0"  # as `vpsctl` itself does where no terminal is, before typer is first imported
@@ -61,6 +62,7 @@ def line(command: str, **values: object) -> list[str]:
     return [*command.split(), *LINES[command].format(**values).split()]
 
 
+@cache
 def loaded(name: str) -> Any:
     return typer.main.get_command(importlib.import_module(COMMANDS[name][0]).app)
 

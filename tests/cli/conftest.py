@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,13 @@ from tests.e2e.command_line import CommandLine, write_settings
 from tests.operations.deploy.conftest import COMPOSE, web_image
 from vpsctl.app import App
 from vpsctl.cli.main import run as run_command
+from vpsctl.errors import NotFound
 from vpsctl.secret import Secret
 from vpsctl.settings import Settings
+from vpsctl.sites.add import add_site
+from vpsctl.sites.deploy import deploy
+from vpsctl.sites.remove import remove_site
+from vpsctl.sites.sources.source import Source
 
 __all__ = ["web_image"]  # a fixture
 NOWHERE = "unix:///nowhere/docker.sock"
@@ -94,7 +100,7 @@ def process(config: Path) -> CommandLine:
 
 @pytest.fixture
 def cli(config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Vpsctl:
-    """`cli("site", "list", VPSCTL_…="…")`, in this process; the machine is the session's unless a variable says otherwise."""
+    """`cli("site", "list", VPSCTL_…="…")`, in this process, on the session's machine unless a variable says otherwise."""
 
     def call(*words: str, stdin: bytes = b"", **environ: str) -> Answer:
         with monkeypatch.context() as patch:
@@ -130,21 +136,26 @@ def make_directory(web_image: str) -> Iterator[MakeDirectory]:
 
 
 @pytest.fixture(scope="session")
-def shop(process: CommandLine, make_directory: MakeDirectory) -> Iterator[str]:
+def shop(foundation: App, make_directory: MakeDirectory) -> Iterator[str]:
     """A site with one release that serves; whoever changes it puts it back."""
-    yield from _site(process, make_directory, deployed=True)
+    with added(foundation, make_directory) as (name, _):
+        deploy(foundation, name)
+        yield name
 
 
 @pytest.fixture(scope="session")
-def bare(process: CommandLine, make_directory: MakeDirectory) -> Iterator[str]:
+def bare(foundation: App, make_directory: MakeDirectory) -> Iterator[str]:
     """A site that was added and never deployed."""
-    yield from _site(process, make_directory, deployed=False)
+    with added(foundation, make_directory) as (name, _):
+        yield name
 
 
-def _site(process: CommandLine, make_directory: MakeDirectory, *, deployed: bool) -> Iterator[str]:
+@contextmanager
+def added(foundation: App, make_directory: MakeDirectory, compose: str = COMPOSE) -> Iterator[tuple[str, Path]]:
+    """A site's name and directory; it is gone afterwards, unless the test has removed it."""
     name = f"s{secrets.token_hex(3)}"
-    process.done("site", "add", str(make_directory(name)), "--name", name)
-    if deployed:
-        process.done("deploy", name)
-    yield name
-    process.done("site", "remove", name, "--with-data", "--confirm", name)
+    directory = make_directory(name, compose)
+    add_site(foundation, Source("directory", str(directory)), name=name)
+    yield name, directory
+    with suppress(NotFound):
+        remove_site(foundation, name, with_data=True)

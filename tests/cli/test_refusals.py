@@ -230,6 +230,16 @@ def test_adding_what_is_no_site(cli: Vpsctl, shop: str, tmp_path: Path, make_dir
     check(cli(*add, "nobody/x:1", "--image"), 2, "which port nobody/x:1 listens on is not known")
 
 
+def test_a_file_that_was_made_up_goes_when_adding_fails(cli: Vpsctl, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("hello")
+    add = ["site", "add", str(tmp_path), "--name", "madeup", "--domain", "madeup.test"]
+    check(cli(*add, VPSCTL_POSTGRES_URL=f"postgresql://u@/d?host={tmp_path}"), 5, "cannot be reached")
+    assert [item.name for item in tmp_path.iterdir()] == ["index.html"]
+    assert cli(*add, "--json").data["domains"] == ["madeup.test"]
+    assert cli("site", "remove", "madeup", "--yes").code == 0
+    assert (tmp_path / "compose.yaml").exists()
+
+
 def test_a_new_site_where_something_stands(cli: Vpsctl, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     check(cli("site", "new", "fresh", "--into", str(tmp_path)), 4, "is not empty", "--into")

@@ -1,23 +1,27 @@
 """What is only so on a terminal: questions, colours, the step that runs, shells, Ctrl-C."""
 
-import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import MakeDirectory
+from tests.cli.conftest import MakeDirectory, added
 from tests.e2e.command_line import VPSCTL, CommandLine
-from tests.operations.deploy.conftest import COMPOSE
 from tests.screen import Screen
 from tests.waiting import wait_for
 from vpsctl.app import App
+from vpsctl.run_history import list_runs
+from vpsctl.runs import Event, LogLine, StepStarted
+from vpsctl.sites.deploy import deploy
+from vpsctl.sites.list import list_sites
 from vpsctl.sites.naming import Names
 from vpsctl.sites.observe import observe
+from vpsctl.sites.settle import abort
 
 OpenScreen = Callable[..., Screen]
+STYLE = re.compile(r"\x1b\[[\d;]*[mK]")
+COLOUR = re.compile(r"\x1b\[[\d;]*3\d")
 
 
 @pytest.fixture
@@ -39,8 +43,8 @@ def test_a_table_is_drawn_in_colour_and_not_under_no_color(screen: OpenScreen, s
     code, seen = screen("status").end()
     assert code == 0
     assert re.search(rf"{shop}\s", seen)
-    assert "\x1b[" in seen
-    assert "\x1b[" not in screen("status", NO_COLOR="1").end()[1]
+    assert COLOUR.search(seen)
+    assert not COLOUR.search(screen("status", NO_COLOR="1").end()[1])
     assert "\x1b[31merror: \x1b[0m" in screen("nosuch").end()[1]
     assert "\x1b" not in screen("nosuch", NO_COLOR="1").end()[1]
 
@@ -49,28 +53,24 @@ def test_help_is_drawn_without_taking_brackets_for_markup(screen: OpenScreen) ->
     code, seen = screen("deploy", "--help", NO_COLOR="1").end()
     assert code == 0
     assert "[resume|abort] SITE" in seen
-    assert "Example: vpsctl deploy shop --prove" in seen
+    assert "Example: vpsctl deploy shop --prove" in STYLE.sub("", seen)
     code, seen = screen("site", NO_COLOR="1").end()
     assert code == 2
-    assert seen.count("Usage:") == 1
+    assert STYLE.sub("", seen).count("Usage:") == 1
     assert "error" not in seen
 
 
-@pytest.mark.parametrize(("typed", "gone"), [("n\n", False), ("\n", False), ("\x04", False), ("y\n", True)])
-def test_a_site_is_removed_only_after_a_yes(
-    screen: OpenScreen, process: CommandLine, make_directory: MakeDirectory, typed: str, gone: bool
-) -> None:
-    name = f"a{os.urandom(3).hex()}"
-    process.done("site", "add", str(make_directory(name)), "--name", name)
-    asked = screen("site", "remove", name)
-    asked.expect("Go ahead? [y/N] ")
-    asked.type(typed)
-    code, seen = asked.end()
-    assert code == (0 if gone else 2)
-    assert ("nothing was changed" in seen) is not gone
-    assert process.run("site", "show", name).returncode == (3 if gone else 0)
-    if not gone:
-        process.done("site", "remove", name, "--yes")
+def test_a_site_is_removed_only_after_a_yes(screen: OpenScreen, foundation: App, make_directory: MakeDirectory) -> None:
+    with added(foundation, make_directory) as (name, _):
+        for typed in ("n\n", "\n", "\x04", "y\n"):
+            assert name in [site.name for site in list_sites(foundation)]
+            asked = screen("site", "remove", name)
+            asked.expect("Go ahead? [y/N] ")
+            asked.type(typed)
+            code, seen = asked.end()
+            assert code == (0 if typed == "y\n" else 2)
+            assert ("nothing was changed" in seen) is (typed != "y\n")
+        assert name not in [site.name for site in list_sites(foundation)]
 
 
 def test_data_is_removed_only_after_the_name(screen: OpenScreen, bare: str) -> None:
@@ -134,19 +134,13 @@ def test_the_step_that_runs_is_shown_until_it_ends(screen: OpenScreen, shop: str
     assert seen.splitlines()[-1] == f"{shop}: 1 restarted"
 
 
-SLOW = COMPOSE.replace("bake: 1s", "bake: 60s")
-
-
 @pytest.fixture
-def slow(process: CommandLine, make_directory: MakeDirectory) -> Iterator[str]:
+def slow(foundation: App, make_directory: MakeDirectory) -> Iterator[str]:
     """A site with a release that serves, whose next deploy lasts until it is interrupted."""
-    name = f"s{os.urandom(3).hex()}"
-    directory: Path = make_directory(name)
-    process.done("site", "add", str(directory), "--name", name)
-    process.done("deploy", name)
-    (directory / "compose.yaml").write_text((directory / "compose.yaml").read_text().replace("bake: 1s", "bake: 60s"))
-    yield name
-    process.done("site", "remove", name, "--with-data", "--confirm", name)
+    with added(foundation, make_directory) as (name, directory):
+        deploy(foundation, name)
+        (directory / "compose.yaml").write_text((directory / "compose.yaml").read_text().replace("bake: 1s", "bake: 60s"))
+        yield name
 
 
 def test_ctrl_c_in_a_deploy_takes_it_back_and_says_what_stands(
@@ -158,14 +152,29 @@ def test_ctrl_c_in_a_deploy_takes_it_back_and_says_what_stands(
     code, seen = deploying.end()
     assert code == 130
     run = process.data("run", "list", slow)[0]
-    tail = re.sub(r"\x1b\[\d*[mK]", "", seen).replace("\r", "\n")
-    assert f"error: interrupted; r1 still serves\n" in tail.replace("\n\n", "\n")
+    tail = STYLE.sub("", seen).replace("\r", "\n")
+    assert "error: interrupted; r1 still serves\n" in tail.replace("\n\n", "\n")
     assert f"hint:  vpsctl run show {run['id']}" in tail
     assert (run["state"], run["error"]["message"]) == ("failed", "it was interrupted from the keyboard")
-    observed = observe(foundation.engine, foundation.proxy, Names(foundation.settings.instance, slow))
+    observed = observe(foundation, Names(foundation.settings.instance, slow))
     assert observed.serving == 1
     assert [item.labels["vpsctl.release"] for item in observed.containers if item.state == "running"] == ["1"]
-    assert process.data("status")["sites"] != []
+
+
+def test_ctrl_c_twice_leaves_the_rest_to_the_next_deploy(foundation: App, slow: str) -> None:
+    def impatient(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.name == "bake":
+            raise KeyboardInterrupt
+        if isinstance(event, LogLine) and event.text.startswith("going back"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        deploy(foundation, slow, report=impatient)
+    assert caught.value.__notes__ == [f"r2 of {slow} is half taken back: vpsctl deploy abort {slow}"]
+    run = list_runs(foundation, slow, "deploy")[0]
+    assert run.state == "interrupted"
+    assert abort(foundation, slow).serving == 1
+    assert list_runs(foundation, slow, "deploy")[0].state == "undone"
 
 
 def test_ctrl_c_under_json_is_an_object(process: CommandLine, slow: str) -> None:

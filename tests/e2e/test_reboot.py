@@ -14,20 +14,20 @@ from tests.e2e.sites import PIXEL, form, write_slow
 from tests.waiting import wait_for
 
 
-def squat(machine: OwnEngine) -> Callable[[], None]:
-    """Take the lowest addresses of the sites' network; returns what gives them back."""
+def squeeze(machine: OwnEngine) -> None:
+    """Give the sites' containers addresses that they cannot get again: others have the lower ones, and then go."""
     with closing(machine.client()) as client:
-        ids = [
-            client.containers.run("busybox:latest", ["sleep", "3600"], network="vpsctl-ingress", detach=True).id
-            for _ in range(6)
+        ingress = client.networks.get("vpsctl-ingress")
+        ours = [name for name, networks in machine.running().items() if ingress.name in networks and name != "vpsctl-caddy"]
+        for name in ours:
+            ingress.disconnect(name)
+        others = [
+            client.containers.run("busybox:latest", ["sleep", "600"], network=ingress.name, detach=True) for _ in range(4)
         ]
-
-    def leave() -> None:
-        with closing(machine.client()) as client:
-            for item in ids:
-                client.containers.get(str(item)).remove(force=True)
-
-    return leave
+        for name in ours:
+            ingress.connect(name)
+        for other in others:
+            other.remove(force=True)
 
 
 def power_cut(machine: OwnEngine) -> None:
@@ -43,10 +43,8 @@ def restart(machine: OwnEngine) -> None:
 @pytest.mark.parametrize("happens", [restart, power_cut])
 def test_everything_serves_again(host: Host, happens: Callable[[OwnEngine], None]) -> None:
     machine, vpsctl = host.machine, host.vpsctl
-    leave = squat(machine)
-    for site in ("notes", "static"):
-        vpsctl.done("deploy", site)
-    leave()
+    squeeze(machine)
+    wait_for(lambda: machine.request("notes.localhost").status == 200, "notes at their new address")
     body, headers = form(text=f"written before the {happens.__name__}", picture=PIXEL)
     assert machine.request("notes.localhost", "/notes", body=body, headers=headers).status == 303
     page = machine.request("notes.localhost").text
@@ -91,11 +89,11 @@ def test_the_engine_stops_in_the_middle_of_a_deploy(host: Host) -> None:
     machine, vpsctl = host.machine, host.vpsctl
     vpsctl.done("site", "add", str(write_slow(machine.directory / "slow")))
     vpsctl.done("deploy", "slow")
-    vpsctl.done("env", "set", "slow", "VERSION=2", "WARM_UP=5")
-    deploy = vpsctl.start("deploy", "slow")
-    wait_for(lambda: "vpsctl-slow-warm-r2-1" in machine.running(), "first container of the new release")
-    machine.stop()
-    told = refusal(deploy, 5, 6)  # whichever it saw first: its container ending, or the engine
+    vpsctl.done("env", "set", "slow", "VERSION=2", "WARM_UP=4")
+    with vpsctl.start("deploy", "slow") as deploy:
+        wait_for(lambda: "vpsctl-slow-warm-r2-1" in machine.running(), "first container of the new release")
+        machine.stop()
+        told = refusal(deploy, 5, 6)  # whichever it saw first: its container ending, or the engine
     assert "cannot reach the Docker Engine" in told or "going back was interrupted" in told
     assert "vpsctl deploy resume slow" in told
     machine.start()

@@ -59,7 +59,10 @@ def _given(name: str, from_stdin: bool, from_file: Path | None) -> Secret:
     elif sys.stdin.isatty():
         import getpass
 
-        return Secret(getpass.getpass(f"Value of {name} (not shown): "))
+        try:
+            return Secret(getpass.getpass(f"Value of {name} (not shown): "))
+        except EOFError as error:
+            raise Invalid(f"no value for {name}", hint=HOW) from error
     else:
         raise Invalid(f"no value for {name}, and nobody can be asked here", hint=HOW)
     try:

@@ -57,6 +57,11 @@ def deploy(
     with open_app() as opened:
         result = run_deploy(opened, site, Options(ref, image, pull, prove), report=report)
     output.show(result, render)
+    if result.proof is not None and result.proof.failed:
+        output.say(
+            f"error: {result.proof.failed} of {result.proof.requests} requests failed during the deploy; r{result.release} serves"
+        )
+        raise typer.Exit(6)
 
 
 def _split(words: list[str]) -> tuple[str | None, str]:

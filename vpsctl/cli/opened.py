@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vpsctl.app import Actor, App
+from vpsctl.cli import output
 from vpsctl.errors import Failed, Unavailable
 from vpsctl.settings import Settings, load_settings
 
@@ -21,6 +22,7 @@ def open_app(*, before_init: bool = False) -> Iterator[App]:
     a user who may not look into the state directory.
     """
     settings = load_settings()
+    output.mode.debug |= settings.debug
     _check_home(settings, before_init=before_init)
     with App(settings, Actor(_login(), "cli")) as app:
         yield app

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +20,9 @@ SURROUNDINGS = {
     errno.EDQUOT: "make room within that quota",
 }
 """What the machine refused, wherever we were: never a bug of ours, and the hint that goes with it."""
+STYLES = {"2": "dim", "31": "red", "32": "green", "33": "yellow", "36": "cyan"}
+"""The ANSI colours that commands use, by rich's names for them."""
+NO_COLOURS: Mapping[str, str] = {}
 COMMON = {"--json": "json", "--quiet": "quiet", "--debug": "debug"}
 T = TypeVar("T")
 
@@ -82,8 +85,11 @@ def colour(text: str, code: str, stream: Any = None) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on stdout: rich's on a terminal, else columns two spaces apart, where `-` stands for nothing."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], colours: Mapping[str, str] = NO_COLOURS) -> None:
+    """A table on stdout: rich's on a terminal, else columns two spaces apart, where `-` stands for nothing.
+
+    `colours`: a cell's text to its ANSI colour, on a terminal.
+    """
     cells = [["" if cell is None else _printable(str(cell)) for cell in row] for row in rows]
     columns = [column.upper() for column in columns]
     if sys.stdout.isatty():
@@ -92,9 +98,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        grid = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            grid.add_column(column, overflow="fold")
         for row in cells:
-            grid.add_row(*(Text(cell) for cell in row))
+            grid.add_row(*(Text(cell, STYLES.get(colours.get(cell, ""), "")) for cell in row))
         Console().print(grid)
         return
     lines = [[cell or "-" for cell in line] for line in (columns, *cells)]

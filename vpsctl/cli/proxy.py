@@ -65,3 +65,5 @@ def _tell(result: Synced) -> None:
         output.write(f"removed: {site}")
     for site in result.restored:
         output.write(f"upstreams written again: {site}")
+    for site in result.unread:
+        output.write(f"left as it is, since it is being changed or its release cannot be read: {site}")

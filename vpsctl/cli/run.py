@@ -53,6 +53,7 @@ def _render_list(found: list[RunInfo]) -> None:
             )
             for run in found
         ],
+        COLOURS,
     )
 
 
@@ -80,7 +81,7 @@ def _render(record: RunRecord) -> None:
             output.write(f"hint:  {run.error.hint}")
     if record.steps:
         output.write()
-        output.table(("step", "state", "took", "detail"), [_row(step) for step in record.steps])
+        output.table(("step", "state", "took", "detail"), [_row(step) for step in record.steps], COLOURS)
     if record.lines:
         output.write()
     for line in record.lines:

@@ -206,7 +206,7 @@ def _tell_added(result: Added) -> None:
         output.write("  it had no compose file; this one was written there:")
         output.write(result.inferred.rstrip())
     for name in result.missing_credentials:
-        output.write(f"  missing credential: vpsctl cred set {name} --generate")
+        output.write(f"  missing credential: vpsctl cred set {name}, or with --generate")
     output.note(f"next: vpsctl deploy {result.site}")
 
 

@@ -41,7 +41,7 @@ def _render(found: "Status") -> None:
     output.write()
     if found.sites:
         columns = ("SITE", "STATE", "RELEASE", "RUNNING", "MEMORY", "AGE", "DOMAINS", "SOURCE")
-        output.table(columns, [_row(site, datetime.now(UTC)) for site in found.sites])
+        output.table(columns, [_row(site, datetime.now(UTC)) for site in found.sites], COLOURS)
     else:
         output.write("No site yet: vpsctl site new NAME --template business")
     for site in found.sites:

@@ -26,3 +26,4 @@ def stop(
     with open_app() as opened:
         result = stop_site(opened, site, service=service, report=report)
     output.show(result, lambda acted: output.write(f"{acted.site}: {len(acted.containers)} stopped"))
+    output.note(f"visitors wait, then get 502; a page for them: vpsctl site maintenance on {site}")

@@ -1,12 +1,15 @@
 """Postgres session advisory locks: held by a connection, so they die with the process that opened it."""
 
 import os
+import re
+import time
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, exc, text
 
 from vpsctl.errors import Conflict, Unavailable
+from vpsctl.process import born
 
 TAKE = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 DROP_ALL = text("SELECT pg_advisory_unlock_all()")
@@ -22,6 +25,9 @@ DESCRIBE = text(
 )
 NAME_LIMIT = 63
 """Bytes of an application_name."""
+NOTICE = 3.0
+"""Seconds that the server may take to see that a killed process is gone, and its lock with it."""
+POLL = 0.02
 
 
 class Lock:
@@ -39,10 +45,13 @@ class Lock:
     def take(self, name: str) -> None:
         """Hold `name` too, on the same connection. Raises Conflict when another connection has it."""
         if name not in self._names:
-            if not self._ask(TAKE, name=name):
+            deadline = time.monotonic() + NOTICE
+            while not self._ask(TAKE, name=name):
                 who = held_by(self._connection, name) or "someone who let go of it just now"
-                hint = "vpsctl run list shows what runs; try again after it"
-                raise Conflict(f"{name.replace(':', ' ', 1)} is held by {who}", hint=hint)
+                if _lives(who) or time.monotonic() >= deadline:
+                    hint = "vpsctl run list shows what runs; try again after it"
+                    raise Conflict(f"{name.replace(':', ' ', 1)} is held by {who}", hint=hint)
+                time.sleep(POLL)
             self._names.append(name)
 
     def drop(self, name: str) -> None:
@@ -68,6 +77,12 @@ class Lock:
         except (exc.DBAPIError, exc.PendingRollbackError) as error:  # the second: it was found broken before
             names = ", ".join(self._names) or "Postgres"
             raise Unavailable(f"the lock on {names} is lost: Postgres went away", hint="vpsctl doctor") from error
+
+
+def _lives(holder: str) -> bool:
+    """Whether the process that calls itself so is one of this machine's; no name at all: it has just let go."""
+    found = re.match(r"vpsctl pid (\d+)", holder)
+    return found is not None and born(int(found[1])) is not None
 
 
 def held_by(connection: Connection, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """A site's state from its containers' labels and the proxy's files. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -10,6 +10,7 @@ from vpsctl.docker_engine.types import ContainerSummary
 from vpsctl.sites import naming
 from vpsctl.sites.naming import release_of
 
+UNSCALED: Mapping[str, int] = {}
 State = Literal["serving", "degraded", "stopped", "maintenance", "new"]
 
 
@@ -38,15 +39,24 @@ class SiteState:
     """Runs that died half way."""
 
 
-def judge_site(name: str, containers: Sequence[ContainerSummary], serving: int | None, *, maintained: bool) -> SiteState:
-    """`containers`: all of the site's, in whatever state; `serving`: the release in the proxy's files."""
+def judge_site(
+    name: str,
+    containers: Sequence[ContainerSummary],
+    serving: int | None,
+    *,
+    maintained: bool,
+    scale: Mapping[str, int] = UNSCALED,
+) -> SiteState:
+    """`containers`: all of the site's, in whatever state; `serving`: the release in the proxy's files; `scale`: what the
+    operator set since, which the labels do not tell."""
     services: dict[str, list[ContainerSummary]] = defaultdict(list)
     for item in containers:
-        if item.labels.get(naming.ROLE) in ("web", "service"):
+        if item.labels.get(naming.ROLE) in ("web", "service") and item.labels.get(naming.ORDER) != "once":
             services[item.labels.get(naming.SERVICE, "")].append(item)
     chosen = {service: _present(found, serving) for service, found in sorted(services.items())}
     running = [item for found in chosen.values() for item in found if item.state == "running"]
-    problems = tuple(text for service, found in chosen.items() for text in _problems(service, found))
+    wanted = {service: scale.get(service) or _wanted(found) for service, found in chosen.items()}
+    problems = tuple(text for service, found in chosen.items() for text in _problems(service, found, wanted[service]))
     state: State = "serving"
     if maintained:
         state = "maintenance"
@@ -60,7 +70,7 @@ def judge_site(name: str, containers: Sequence[ContainerSummary], serving: int |
         state,
         release,
         len(running),
-        sum(_wanted(found) for found in chosen.values()),
+        sum(wanted.values()),
         tuple(sorted({domain for found in chosen.values() for item in found for domain in _domains(item)})),
         sum(int(item.labels.get(naming.MEMORY) or 0) for item in running),
         max((item.created for item in running), default=None),
@@ -88,8 +98,8 @@ def _domains(item: ContainerSummary) -> list[str]:
     return [domain for domain in item.labels.get(naming.DOMAINS, "").split(",") if domain]
 
 
-def _problems(service: str, found: Sequence[ContainerSummary]) -> list[str]:
+def _problems(service: str, found: Sequence[ContainerSummary], wanted: int) -> list[str]:
     running = [item for item in found if item.state == "running"]
     unhealthy = [item.name for item in running if "(unhealthy)" in item.status]
-    short = [f"{service}: {len(running)} of {_wanted(found)} run"] if len(running) < _wanted(found) else []
+    short = [f"{service}: {len(running)} of {wanted} run"] if len(running) < wanted else []
     return short + [f"{service}: {name} is unhealthy" for name in unhealthy]

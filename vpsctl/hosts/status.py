@@ -14,7 +14,7 @@ from vpsctl.docker_engine.types import ContainerSummary
 from vpsctl.errors import Failed, Unavailable, VpsctlError
 from vpsctl.hosts.foundation import container_name, own_services
 from vpsctl.hosts.machine import MachineState, read_machine
-from vpsctl.hosts.site_state import SiteState, judge_site
+from vpsctl.hosts.site_state import UNSCALED, SiteState, judge_site
 from vpsctl.run_history import find_interrupted
 from vpsctl.sites import naming
 from vpsctl.sites.adopt.record import label_all
@@ -47,6 +47,7 @@ class _Intent:
     source: str
     pending: bool
     interrupted: tuple[int, ...]
+    scale: Mapping[str, int]
 
 
 def status(app: App) -> Status:
@@ -72,7 +73,8 @@ def _site(
 ) -> SiteState:
     current = app.proxy.current(name)
     serving = int(current.release) if current and current.release.isdigit() else None
-    state = judge_site(name, containers, serving, maintained=app.proxy.maintained(name) is not None)
+    maintained = app.proxy.maintained(name) is not None
+    state = judge_site(name, containers, serving, maintained=maintained, scale=intent.scale if intent else UNSCALED)
     if domains is not None:
         state = replace(state, domains=domains)
     if intent is None:
@@ -124,6 +126,7 @@ def _read_intents(session: Session, outdated: Set[str]) -> Mapping[str, _Intent]
             f"{site.source.get('kind', '')} {site.source.get('location', '')}".strip(),
             release is None or site.name in outdated or site.environment != release.environment,
             tuple(interrupted[site.name]),
+            site.scale,
         )
         for site, release in rows
     }

@@ -6,8 +6,6 @@ import ssl
 import time
 from datetime import timedelta
 
-from cryptography import x509
-
 from vpsctl.errors import Failed, NotFound, Unavailable
 from vpsctl.proxy.config import MARK_HEADER, UPSTREAM_HEADER
 from vpsctl.proxy.types import Answer, Certificate, Route
@@ -68,6 +66,8 @@ def certificate(domain: str, https_port: int) -> Certificate:
 
 
 def _parsed(der: bytes) -> Certificate:
+    from cryptography import x509  # 10 ms, which every other command of the proxy does without
+
     found = x509.load_der_x509_certificate(der)
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)

@@ -56,9 +56,18 @@ def add_site(
     A directory without a compose file whose app is recognised gets one written, which `Added.inferred` tells.
     Raises Conflict when there is a site of that name; Invalid when the file is wrong, or `domains` came for nothing.
     """
-    inferred = _write_inferred(source, name, domains) if source.kind == "directory" else None
-    if domains and inferred is None:
+    written = _write_inferred(source, name, domains) if source.kind == "directory" else None
+    if domains and written is None:
         raise Invalid("the compose file names the domains itself", hint="change x-vpsctl.web.domains in compose.yaml")
+    try:
+        return _add_fetched(app, source, name=name, project=project, inferred=written.read_text() if written else None)
+    except BaseException:
+        if written is not None:
+            written.unlink(missing_ok=True)  # so that the same command can be given again
+        raise
+
+
+def _add_fetched(app: App, source: Source, *, name: str | None, project: str | None, inferred: str | None) -> Added:
     # Its name stands in a file that is yet to be fetched, and another site's cache must not be touched meanwhile.
     cache = app.settings.home / "sources" / f"add-{secrets.token_hex(4)}"
     try:
@@ -134,13 +143,14 @@ def _check_free(session: Session, name: str) -> None:
         raise Conflict(f"there is a site named {name} already", hint=f"vpsctl deploy {name}, or add it with --name NAME")
 
 
-def _write_inferred(source: Source, name: str | None, domains: Sequence[str]) -> str | None:
+def _write_inferred(source: Source, name: str | None, domains: Sequence[str]) -> Path | None:
+    """Where the compose file was written that had to be made up; None where there is one."""
     directory = find_inside(Path(source.location), source.subdirectory or ".", what="the subdirectory")
     file = find_or_infer_compose(directory, name or slug_from(directory.name), domains=domains)
     if file.inferred is None:
         return None
     (directory / file.name).write_text(file.text)
-    return file.text
+    return directory / file.name
 
 
 def _quiet(_: str) -> None:

@@ -29,22 +29,6 @@ from vpsctl.sites.switching import confirm, drain, stop_old, switch
 from vpsctl.sites.undo import undo
 from vpsctl.sites.work import Previous, Task, Work
 
-STEPS = (
-    "preflight",
-    "resolve",
-    "prepare",
-    "replace",
-    "pre-deploy",
-    "start",
-    "probe",
-    "switch",
-    "confirm",
-    "drain",
-    "stop",
-    "bake",
-    "collect",
-)
-
 
 @dataclass(frozen=True)
 class Deployment:
@@ -216,9 +200,9 @@ def record_audit(app: App, run: RunLog, action: str, site: str, release: int | N
 def _take_back(work: Work, error: BaseException) -> None:
     """Undo, and complete the sentence about the failure with what stands. The first error is the one to tell."""
     work.run.detach()
-    work.run.log(f"going back: {error or type(error).__name__}")
     told = error if isinstance(error, VpsctlError) else None
     try:
+        work.run.log(f"going back: {str(error) or type(error).__name__}")
         _undo(work)
     except VpsctlError as second:
         # The engine or Postgres is gone as well: what is left is settled by the next deploy.

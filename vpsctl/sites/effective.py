@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
-from vpsctl.sites.compose.spec import Service, SiteSpec
+from vpsctl.sites.compose.spec import SiteSpec
 
 EVERYWHERE = ""
 """The key of variables that belong to no one service."""
@@ -48,12 +47,3 @@ def main_service(spec: SiteSpec) -> str | None:
     if spec.intent.web is not None:
         return spec.intent.web.service
     return next(iter(spec.services)) if len(spec.services) == 1 else None
-
-
-def pick_service(spec: SiteSpec, name: str | None) -> Service:
-    """The named service, or the main one. Raises Invalid naming those there are."""
-    chosen = name or main_service(spec)
-    if chosen is None or chosen not in spec.services:
-        wanted = f"no service {name!r}" if name else "more than one service and no web service"
-        raise Invalid(f"{spec.name} has {wanted}", hint=f"--service with one of: {', '.join(spec.services)}")
-    return spec.services[chosen]

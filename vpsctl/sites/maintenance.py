@@ -31,6 +31,18 @@ def set_maintenance(app: App, site: str, message: str | None) -> Maintenance:
     with app.database.transaction() as session:
         row = get_site(session, site)
         row.maintenance = message
-        app.proxy.maintenance(site, PAGE.format(message=html.escape(message)) if message else None)
+        _put(app, site, message)
         audit.record(session, app.actor, "site.maintenance", f"site:{site}", {"on": message is not None})
     return Maintenance(site, message is not None, message)
+
+
+def restore_page(app: App, site: str) -> None:
+    """Show the page again where the ledger says so and the proxy's files were lost, wiped or forgotten with a route."""
+    with app.database.transaction() as session:
+        message = get_site(session, site).maintenance
+    if message and app.proxy.maintained(site) is None:
+        _put(app, site, message)
+
+
+def _put(app: App, site: str, message: str | None) -> None:
+    app.proxy.maintenance(site, PAGE.format(message=html.escape(message)) if message else None)

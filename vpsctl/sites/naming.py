@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
 
 from vpsctl.errors import Invalid
 
 INSTANCE = "vpsctl.instance"
 SITE = "vpsctl.site"
+IMAGE_INSTANCE = "vpsctl.image.instance"
+"""On images we build. A container inherits its image's labels: with the containers' own label on an image, one that the
+operator runs from it by hand would pass for the site's, and be removed with it."""
 SERVICE = "vpsctl.service"
 RELEASE = "vpsctl.release"
 ROLE = "vpsctl.role"
@@ -26,8 +28,6 @@ ORDER = "vpsctl.order"
 """How its service is replaced (compose.roles.Order), or "once": going back knows by it which containers may run at once."""
 ADOPTED = "vpsctl.adopted"
 """On no container: stands for "we took it over and did not make it", where labels are synthesised (adopt.record)."""
-
-Role = Literal["web", "service", "pre-deploy", "foundation"]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from vpsctl.sites.compose.spec import Condition, SiteSpec
 from vpsctl.sites.containers import Placement, container_spec
 from vpsctl.sites.observe import Observed
 
+BRIEFLY = timedelta(seconds=5)
 Action = Literal["create", "replace", "recreate", "keep", "once"]
 
 
@@ -25,15 +26,6 @@ class Change:
     keep: unchanged and only one may run · once: runs to its end before what depends on it starts."""
     replicas: int
     reason: str
-
-
-@dataclass(frozen=True)
-class RouteChange:
-    domains: tuple[str, ...]
-    tls: str
-    port: int
-    reload: bool
-    """Whether Caddy must reload (a domain comes or goes): every site's WebSockets then reconnect."""
 
 
 def plan_changes(spec: SiteSpec, wanted: Mapping[str, tuple[ContainerSpec, ...]], observed: Observed) -> tuple[Change, ...]:
@@ -87,7 +79,7 @@ def hold_time(spec: SiteSpec) -> timedelta:
     answers 502 soon instead of piling requests up.
     """
     orders = {update_order(spec, service) for service in spec.services.values()}
-    return spec.intent.update.deploy_timeout if orders != {"start-first"} else timedelta(seconds=5)
+    return spec.intent.update.deploy_timeout if orders != {"start-first"} else BRIEFLY
 
 
 def wanted_containers(spec: SiteSpec, place: Placement) -> dict[str, tuple[ContainerSpec, ...]]:

@@ -3,6 +3,7 @@
 from vpsctl.errors import Conflict, Invalid, NotFound
 from vpsctl.sites import naming
 from vpsctl.sites.compose.roles import update_order
+from vpsctl.sites.maintenance import restore_page
 from vpsctl.sites.networks import ensure_site_network
 from vpsctl.sites.observe import is_up
 from vpsctl.sites.rivals import written
@@ -21,6 +22,7 @@ def prepare(work: Work) -> None:
         else:
             _ensure_volume(work, work.names.volume(key))
     _check_alone(work)
+    restore_page(work.app, work.site)
 
 
 def _check_external(work: Work, name: str) -> None:
@@ -70,10 +72,9 @@ def _check_alone(work: Work) -> None:
 
     Raises Conflict naming that container: two servers over one data directory ruin it.
     """
-    ours = {item.id for item in work.observe().containers}
-    for service in work.spec.services.values():
-        if update_order(work.spec, service) != "recreate":
-            continue
+    alone = [service for service in work.spec.services.values() if update_order(work.spec, service) == "recreate"]
+    ours = {item.id for item in work.observe().containers} if alone else set()
+    for service in alone:
         sources = written(mount for item in work.wanted[service.name] for mount in item.mounts)
         for other in work.app.engine.containers() if sources else ():
             shared = sources & written(other.mounts)

@@ -89,6 +89,8 @@ def ending(container: Container) -> str:
         return f"out of memory (exit code {container.exit_code}); raise deploy.resources.limits.memory"
     if container.error:
         return container.error
+    if container.state == "running":
+        return "it ended soon after each start"
     return f"exit code {container.exit_code}"
 
 

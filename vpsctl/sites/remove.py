@@ -12,7 +12,6 @@ from vpsctl.sites.adopt.attach import detach_all
 from vpsctl.sites.adopt.record import forget_adoption, read_adoption
 from vpsctl.sites.deployment import site_lock, site_row
 from vpsctl.sites.naming import Names
-from vpsctl.sites.releases import list_releases
 from vpsctl.sites.stopping import stop_all
 
 
@@ -40,7 +39,7 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
                 count = _remove_containers(app, names)
                 left = detach_all(app, names, read_adoption(app.settings.home, site))
             with run.step("images"):
-                _remove_images(app, names, site)
+                _remove_images(app, names)
             with run.step("networks"):
                 for network in app.engine.networks(names.labels()):
                     app.engine.remove_network(network.name)
@@ -73,9 +72,7 @@ def _remove_containers(app: App, names: Names) -> int:
     return len(containers)
 
 
-def _remove_images(app: App, names: Names, site: str) -> None:
-    for release in list_releases(app, site):
-        for service in release.images:
-            tag = names.image(service, release.number)
-            if app.engine.find_image(tag) is not None:
-                app.engine.remove_image(tag)
+def _remove_images(app: App, names: Names) -> None:
+    """By name: a deploy that failed early has named images that no release knows of."""
+    for tag in sorted(app.engine.image_names(names.image_pattern())):
+        app.engine.remove_image(tag)

@@ -23,6 +23,8 @@ from vpsctl.sites.work import Work
 POLL = 0.1
 READY = timedelta(seconds=30)
 LOG_TAIL = 200
+LOG_TOLD = 10
+"""Of them, how many are shown at once; `vpsctl run show` has them all."""
 
 
 def replace_exclusive(work: Work) -> None:
@@ -287,8 +289,9 @@ def keep_logs(work: Work, names: Iterable[str]) -> None:
     """
     for name in names:
         try:
-            for line in work.app.engine.logs(name, tail=LOG_TAIL):
-                work.run.log(f"{name} | {line.text}")
+            lines = list(work.app.engine.logs(name, tail=LOG_TAIL))
+            for index, line in enumerate(lines):
+                work.run.log(f"{name} | {line.text}", told=index >= len(lines) - LOG_TOLD)
         except (Failed, NotFound, Conflict, Invalid) as error:
             work.run.log(f"{name} | (no logs: {error.message})")
 

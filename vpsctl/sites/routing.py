@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from sqlalchemy import select
 
 from vpsctl.app import App
 from vpsctl.db.models import Release, Site
-from vpsctl.proxy.types import Route, Upstreams
+from vpsctl.errors import Failed, Invalid, NotFound
+from vpsctl.proxy.types import Route, Tls, Upstreams
 from vpsctl.sites import naming
+from vpsctl.sites.maintenance import restore_page
 from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import Observed, observe
-from vpsctl.sites.plan import hold_time
+from vpsctl.sites.plan import BRIEFLY, hold_time
 from vpsctl.sites.snapshot import draft_of, resolve
 
 
@@ -36,6 +39,8 @@ class Synced:
     restored: tuple[str, ...]
     """Sites whose upstream files were missing or held by a command that died."""
     reloaded: bool
+    unread: tuple[str, ...] = ()
+    """Sites that are being deployed, or whose release can no longer be read: their routes stay as they are."""
 
 
 def show_routes(app: App) -> tuple[RouteState, ...]:
@@ -62,25 +67,46 @@ def _state(app: App, route: Route) -> RouteState:
 
 def sync_routes(app: App) -> Synced:
     """Every site's current release gets its route and, where they are missing, its upstreams; other routes of ours go."""
+    known = {route.site: route for route in app.proxy.routes()}
     wanted = _wanted(app)
     restored = tuple(sorted(site for site in wanted if _restore(app, site)))
-    known = {route.site for route in app.proxy.routes()}
-    removed = tuple(sorted(known - set(wanted)))
-    reloaded = app.proxy.ensure_routes(list(wanted.values()), remove=removed)
+    gone = sorted(known.keys() - wanted.keys())
+    removed = tuple(site for site in gone if not app.database.lock_held(f"site:{site}"))
+    routes = {site: route or known.get(site) or _labelled_route(app, site) for site, route in wanted.items()}
+    reloaded = app.proxy.ensure_routes([route for route in routes.values() if route], remove=removed)
     for site in removed:
         app.proxy.forget(site)
-    return Synced(tuple(sorted(wanted)), removed, restored, reloaded)
+    unread = tuple(sorted(site for site, route in wanted.items() if route is None))
+    return Synced(tuple(sorted(site for site, route in routes.items() if route)), removed, restored, reloaded, unread)
 
 
-def _wanted(app: App) -> dict[str, Route]:
-    routes = {}
+def _wanted(app: App) -> dict[str, Route | None]:
+    """By site; None where it cannot be told, so that one site in disorder does not keep all others from being served."""
+    routes: dict[str, Route | None] = {}
     with app.database.transaction() as session:
         rows = session.execute(select(Site, Release).join(Release, Release.id == Site.current_release_id)).all()
     for site, release in rows:
-        spec = resolve(app, draft_of(app, site, release)).spec
+        try:
+            if app.database.lock_held(f"site:{site.name}"):
+                routes[site.name] = None  # a deploy may be changing it
+                continue
+            spec = resolve(app, draft_of(app, site, release)).spec
+        except (Invalid, NotFound, Failed):
+            routes[site.name] = None
+            continue
         if spec.intent.web is not None and spec.intent.web.domains:
             routes[site.name] = Route(site.name, spec.intent.web.domains, spec.intent.web.tls, hold_time(spec))
+        restore_page(app, site.name)
     return routes
+
+
+def _labelled_route(app: App, site: str) -> Route | None:
+    """By the labels of the web containers that run."""
+    for item in observe(app, Names(app.settings.instance, site)).containers:
+        if item.state == "running" and item.labels.get(naming.DOMAINS):
+            tls = cast(Tls, item.labels.get(naming.TLS, "auto"))
+            return Route(site, tuple(item.labels[naming.DOMAINS].split(",")), tls, BRIEFLY)
+    return None
 
 
 def _restore(app: App, site: str) -> bool:

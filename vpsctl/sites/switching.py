@@ -20,7 +20,7 @@ def switch(work: Work) -> None:
     proxy = work.app.proxy
     if route is not None:
         target = Upstreams(str(work.release), addresses)
-        known = proxy.current(work.site) is not None or work.previous is not None
+        known = proxy.current(work.site) is not None or proxy.held(work.site)
         if known:
             proxy.ensure_routes([route])
         work.run.detach()

@@ -35,6 +35,24 @@ x-vpsctl:
 """
 
 
+STEPS = (
+    "preflight",
+    "resolve",
+    "prepare",
+    "replace",
+    "pre-deploy",
+    "start",
+    "probe",
+    "switch",
+    "confirm",
+    "drain",
+    "stop",
+    "bake",
+    "collect",
+)
+"""The steps of a deploy, in order, as its run must show them."""
+
+
 @pytest.fixture(scope="session")
 def web_image(docker_client: docker.DockerClient) -> Iterator[str]:
     """`app.py` as an image, built once."""

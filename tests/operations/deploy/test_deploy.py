@@ -3,13 +3,13 @@
 import threading
 from datetime import timedelta
 
+import docker
 import pytest
 
-from tests.operations.deploy.conftest import COMPOSE, MakeSite, Site
+from tests.operations.deploy.conftest import COMPOSE, STEPS, MakeSite, Site
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound
 from vpsctl.runs import Event, StepStarted
 from vpsctl.sites.deploy import Options, deploy
-from vpsctl.sites.deployment import STEPS
 from vpsctl.sites.environment import set_variables
 from vpsctl.sites.lifecycle import restart_site, start_site, stop_site
 from vpsctl.sites.maintenance import set_maintenance
@@ -258,3 +258,22 @@ def test_the_switch_is_timed(site: Site) -> None:
     result = deploy(site.app, site.name)
     assert result.switch_time is not None
     assert 0 < result.switch_time < timedelta(seconds=5).total_seconds()
+
+
+def test_a_container_that_the_operator_runs_from_a_sites_image_is_not_the_sites(
+    make_site: MakeSite, docker_client: docker.DockerClient
+) -> None:
+    site = make_site()
+    (site.directory / "Dockerfile").write_text('FROM busybox:latest\nCMD ["sleep", "600"]\n')
+    text = (site.directory / "compose.yaml").read_text()
+    worker = "  worker:\n    build: .\n    init: true\n    deploy: {resources: {limits: {memory: 16M}}}\nx-vpsctl:"
+    site.write(text.replace("x-vpsctl:", worker))
+    deploy(site.app, site.name)
+    own = docker_client.containers.run(site.names.image("worker", 1), detach=True, init=True)
+    try:
+        assert own.name not in {item.name for item in site.observe().containers}
+        deploy(site.app, site.name)
+        own.reload()
+        assert own.status == "running"
+    finally:
+        own.remove(force=True)

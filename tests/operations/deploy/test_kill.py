@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.deploy.conftest import COMPOSE, MakeSite, Site
+from tests.operations.deploy.conftest import COMPOSE, STEPS, MakeSite, Site
 from vpsctl.app import Actor, App
 from vpsctl.errors import NotFound
 from vpsctl.run_history import list_runs
 from vpsctl.runs import Event, LogLine, StepFinished, StepStarted
 from vpsctl.settings import Settings
 from vpsctl.sites.deploy import deploy
-from vpsctl.sites.deployment import STEPS
 from vpsctl.sites.environment import set_variables
 from vpsctl.sites.settle import abort, resume
 from vpsctl.sites.show import show_site
@@ -39,7 +38,7 @@ SWITCHED = STEPS.index("switch") + 1
 
 
 def killed_at(site: Site, moment: str) -> None:
-    """Deploy in a process of its own, which kills itself when the step begins ("after …": ends), or when that text is logged."""
+    """Deploy in a process of its own, which kills itself when the step begins (ends: "after …") or the text is logged."""
     settings = site.app.settings
     arguments = [
         str(settings.home),

@@ -1,20 +1,24 @@
-"""Corners of deploying that a review found open: two containers over one data directory, routes left wrong, ways back lost."""
+"""Corners of deploying that a review found open: two databases over one volume, routes left wrong, ways back lost."""
 
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import docker
 import pytest
 from sqlalchemy import select, text
 
+from tests.machine import free_ports
+from tests.operations.deploy import test_deploy
 from tests.operations.deploy.conftest import COMPOSE, MakeSite, Site
 from tests.operations.deploy.cut import cut_off_engine
-from tests.operations.deploy.test_deploy import DATABASE
 from tests.operations.deploy.test_failure import at_step
 from tests.operations.deploy.test_kill import WITH_DATABASE, killed_at
 from tests.waiting import wait_for
+from vpsctl.app import App
 from vpsctl.credentials.remove import remove_credential
 from vpsctl.credentials.set import set_credential
 from vpsctl.db.models import Release, Run
@@ -27,11 +31,21 @@ from vpsctl.sites import naming
 from vpsctl.sites.deploy import deploy
 from vpsctl.sites.environment import set_variables
 from vpsctl.sites.lifecycle import restart_site, start_site, stop_site
+from vpsctl.sites.maintenance import set_maintenance
 from vpsctl.sites.preview import preview
 from vpsctl.sites.rollback import rollback
+from vpsctl.sites.routing import sync_routes
 from vpsctl.sites.scale import scale
 from vpsctl.sites.settle import abort, resume
 from vpsctl.sites.show import show_site
+
+BRISK = COMPOSE.replace("bake: 1s", "bake: 200ms")
+DATABASE = test_deploy.DATABASE.replace("bake: 1s", "bake: 200ms")
+
+
+@pytest.fixture
+def site(make_site: MakeSite) -> Site:
+    return make_site(BRISK)
 
 
 def rewrite(site: Site, old: str, new: str) -> None:
@@ -50,23 +64,30 @@ def interrupted_at(site: Site, step: str) -> None:
         deploy(site.app, site.name, report=at_step(step, interrupt))
 
 
-def most_at_once(client: docker.DockerClient, site: Site, services: tuple[str, ...], begin: datetime) -> int:
-    """How many containers of these services ran at the same time, by the engine's own account."""
-    labels = [f"{naming.SITE}={site.name}", f"{naming.INSTANCE}={site.names.instance}"]
-    # One event may lie in the current second, which the engine does not tell before it is over.
-    events = client.events(
-        since=begin.timestamp(), until=datetime.now().timestamp() + 1, filters={"label": labels}, decode=True
-    )
-    up = {item.id for service in services for item in site.observe().of(service) if item.started and item.started < begin}
-    most = 0
-    for event in events:
-        if event.get("Type") == "container" and event["Actor"]["Attributes"].get(naming.SERVICE) in services:
-            if event["Action"] == "start":
-                up.add(event["id"])
-            elif event["Action"] == "die":
-                up.discard(event["id"])
-            most = max(most, len(up))
-    return most
+class Watch:
+    """How many containers of these services ran at the same time from now on, by the engine's own account."""
+
+    def __init__(self, client: docker.DockerClient, site: Site, *services: str) -> None:
+        self.client, self.site, self.services = client, site, services
+        self.up = {item.id for service in services for item in site.observe().running(service)}
+        self.begin = datetime.now(UTC)
+
+    def most(self) -> int:
+        label = [f"{naming.SITE}={self.site.name}"]
+        end = datetime.now(UTC)
+        events = self.client.events(
+            since=f"{self.begin.timestamp():.6f}", until=f"{end.timestamp():.6f}", filters={"label": label}, decode=True
+        )
+        counts = [len(self.up)]
+        for event in events:
+            if event["Type"] == "container" and event["Actor"]["Attributes"][naming.SERVICE] in self.services:
+                if event["Action"] == "start":
+                    self.up.add(event["id"])
+                elif event["Action"] == "die":
+                    self.up.discard(event["id"])
+                counts.append(len(self.up))
+        assert len(counts) > 1
+        return max(counts)
 
 
 def db_names(site: Site) -> list[str]:
@@ -90,7 +111,7 @@ def test_one_database_whatever_is_done_to_it(make_site: MakeSite) -> None:
 def test_a_database_that_is_renamed_over_its_volume(make_site: MakeSite, docker_client: docker.DockerClient) -> None:
     site = make_site(DATABASE)
     deploy(site.app, site.name)
-    begin = datetime.now().astimezone()
+    watch = Watch(docker_client, site, "db", "database")
     rewrite(site, "  db:\n    image", "  database:\n    image")
     set_variables(site.app, site.name, {"CRASH": "1"})
     with site.traffic() as seen:
@@ -101,7 +122,7 @@ def test_a_database_that_is_renamed_over_its_volume(make_site: MakeSite, docker_
         deploy(site.app, site.name)
     assert site.running() == ["app-r3-1", "database-r3-1"]
     assert seen.failed == []
-    assert most_at_once(docker_client, site, ("db", "database"), begin) == 1
+    assert watch.most() == 1
 
 
 @pytest.mark.parametrize("act", [start_site, restart_site])
@@ -110,21 +131,21 @@ def test_starting_after_a_kill_that_left_the_new_database(
 ) -> None:
     site = make_site(WITH_DATABASE)
     deploy(site.app, site.name)
-    begin = datetime.now().astimezone()
+    watch = Watch(docker_client, site, "db")
     set_variables(site.app, site.name, {"MAXMEMORY": "20mb"})
     killed_at(site, "pre-deploy")
     assert db_names(site) == ["db-r2-1"]
     act(site.app, site.name)
     assert len(db_names(site)) == 1
     assert site.get().text == "1"
-    assert most_at_once(docker_client, site, ("db",), begin) == 1
+    assert watch.most() == 1
 
 
 def test_scaling_touches_no_container_that_serves(site: Site) -> None:
     deploy(site.app, site.name)
     first = site.observe().running("app")[0]
     answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(site.get("/slow?seconds=3").text))
+    slow = threading.Thread(target=lambda: answers.append(site.get("/slow?seconds=2").text))
     slow.start()
     wait_for(lambda: site.app.proxy.in_flight([f"{first.name}:8000"]) == 1, "request in flight")
     scale(site.app, site.name, "app", 2)
@@ -160,7 +181,7 @@ def test_going_back_brings_the_route_back(site: Site) -> None:
 
 
 def test_going_back_to_a_release_without_a_web_service(make_site: MakeSite) -> None:
-    site = make_site(COMPOSE.replace("  web:", "  # web:"))
+    site = make_site(BRISK.replace("  web:", "  # web:"))
     deploy(site.app, site.name)
     rewrite(site, "  # web:", "  web:")
     interrupted_at(site, "drain")
@@ -171,7 +192,7 @@ def test_going_back_to_a_release_without_a_web_service(make_site: MakeSite) -> N
 
 def test_a_web_service_on_a_network_of_its_own(make_site: MakeSite) -> None:
     site = make_site(
-        COMPOSE.replace("    deploy:", "    networks: [front]\n    deploy:").replace(
+        BRISK.replace("    deploy:", "    networks: [front]\n    deploy:").replace(
             "x-vpsctl:", "networks: {{front: {{}}}}\nx-vpsctl:"
         )
     )
@@ -205,7 +226,7 @@ def test_a_release_that_did_not_last_is_not_gone_back_to(site: Site) -> None:
         deploy(site.app, site.name)
     set_variables(site.app, site.name, {"VERSION": "3"})
     answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(site.get("/slow?seconds=3").text))
+    slow = threading.Thread(target=lambda: answers.append(site.get("/slow?seconds=2").text))
     hit = f"{site.names.container('app', 3, 1)}:8000"
 
     def interrupt() -> None:
@@ -226,7 +247,8 @@ def test_an_old_release_that_has_restarted_often_still_serves(site: Site) -> Non
     deploy(site.app, site.name)
     app = site.observe().running("app")[0]
     for count in (1, 2, 3):
-        site.app.engine.exec(app.id, ["kill", "-TERM", "1"])
+        assert site.get().text == "1"  # only then it has its handler for the signal
+        site.app.engine.exec(app.id, ["python3", "-c", "import os; os.kill(1, 15)"])
         wait_for(
             lambda count=count: (
                 (found := site.app.engine.container(app.id)).restart_count == count and found.state == "running"
@@ -241,7 +263,7 @@ def test_an_old_release_that_has_restarted_often_still_serves(site: Site) -> Non
 
 def test_logs_that_cannot_be_read_do_not_keep_it_from_going_back(make_site: MakeSite) -> None:
     site = make_site(
-        COMPOSE.replace("    deploy:", "    logging: {{driver: none}}\n    deploy:")
+        BRISK.replace("    deploy:", "    logging: {{driver: none}}\n    deploy:")
         + "  pre_deploy: {{command: [python3, -c, pass]}}\n"
     )
     deploy(site.app, site.name)
@@ -261,7 +283,7 @@ def test_a_site_that_a_killed_restart_left_waiting(site: Site) -> None:
 
 def test_a_one_shot_service_is_not_run_again_by_going_back(make_site: MakeSite) -> None:
     site = make_site(
-        COMPOSE.replace(
+        BRISK.replace(
             "    deploy:", "    depends_on: {{migrate: {{condition: service_completed_successfully}}}}\n    deploy:"
         ).replace("services:\n", "services:\n  migrate: {{image: '{image}', command: [python3, -c, pass]}}\n")
     )
@@ -351,10 +373,55 @@ def test_collecting_leaves_what_a_release_that_is_kept_needs(make_site: MakeSite
     assert site.running() == ["app-r3-1", "db-r1-1"]
 
 
-def test_coming_back_slowly_while_the_new_release_serves(make_site: MakeSite) -> None:
-    site = make_site(COMPOSE.replace("environment: {{", "environment: {{BOOT: '7', ").replace("10s", "20s"))
+def test_nobody_waits_while_the_new_release_can_go_on_serving(make_site: MakeSite) -> None:
+    """The old one, stopped already, starts beside it: a request would wait for as long as that takes, and then fail."""
+    site = make_site(BRISK.replace("environment: {{", "environment: {{BOOT: '1', "))
     deploy(site.app, site.name)
     killed_at(site, "collect")
+    held: list[bool] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.01):
+            held.append(site.app.proxy.held(site.name))
+
+    looking = threading.Thread(target=look)
+    looking.start()
     with site.traffic() as seen:
         assert abort(site.app, site.name).serving == 1
+    ended.set()
+    looking.join()
     assert seen.failed == []
+    assert len(held) > 10
+    assert not any(held)
+
+
+def test_what_the_site_asks_for_from_the_machine(make_site: MakeSite) -> None:
+    """A port that no program has, and the port of another service of its own; the page that a lost route had."""
+    (first,) = free_ports(1)
+    site = make_site(BRISK.replace("    deploy:", "    ports: ['9000']\n    deploy:"))
+    set_maintenance(site.app, site.name, "Soon")
+    with (
+        App(replace(site.app.settings, port_first=first, port_last=first + 50), site.app.actor) as app,
+        socket.socket() as taken,
+    ):
+        taken.bind(("127.0.0.1", first))
+        site.app.proxy.forget(site.name)
+        deploy(app, site.name)
+        assert site.observe().running("app")[0].ports[0].host_port not in (None, first)
+    assert site.get().status_code == 503
+    set_maintenance(site.app, site.name, None)
+    assert site.get().text == "1"
+
+
+def test_a_site_that_cannot_be_read_keeps_no_other_from_its_route(make_site: MakeSite) -> None:
+    good, bad = make_site(BRISK), make_site(BRISK)
+    for site in (good, bad):
+        deploy(site.app, site.name)
+    with bad.app.database.transaction() as session:
+        row = session.scalars(select(SiteRow).where(SiteRow.name == bad.name)).one()
+        session.get_one(Release, row.current_release_id).compose = "services: {}"
+    good.app.proxy.ensure_routes([], remove=[good.name, bad.name])
+    synced = sync_routes(good.app)
+    assert bad.name in synced.unread
+    assert good.get().text == bad.get().text == "1"

@@ -17,6 +17,7 @@ def container(service: str, release: int, number: int = 1, **more: str) -> Conta
         "vpsctl.role": more.get("role", "service"),
         "vpsctl.replicas": more.get("wanted", "1"),
         "vpsctl.memory": str(64 * MIB),
+        "vpsctl.order": more.get("order", "start-first"),
         **({"vpsctl.domains": "b.example.com,a.example.com"} if more.get("role") == "web" else {}),
     }
     name = f"v-shop-{service}-r{release}-{number}"
@@ -79,3 +80,14 @@ def test_a_task_of_a_deploy_is_no_service() -> None:
 def test_without_a_web_service_the_newest_release_that_runs_counts() -> None:
     found = judge_site("shop", [container("worker", 4), container("worker", 5, state="exited")], None, maintained=False)
     assert (found.state, found.release, found.running) == ("serving", 4, 1)
+
+
+def test_a_service_that_runs_once_is_not_missed_when_it_has_ended() -> None:
+    once = container("migrate", 7, order="once", state="exited")
+    assert judge_site("shop", [*WEB, once], 7, maintained=False).problems == ()
+
+
+def test_what_was_scaled_down_since_is_not_missed() -> None:
+    made_for_three = [container("app", 7, 1, role="web", wanted="3"), container("app", 7, 2, role="web", wanted="3")]
+    found = judge_site("shop", made_for_three, 7, maintained=False, scale={"app": 2})
+    assert (found.state, found.wanted) == ("serving", 2)

@@ -20,7 +20,7 @@ def check_dns(seen: Seen) -> Iterator[Check]:
         for item in seen.running()
         if seen.ours(item)
         for domain in item.labels.get(naming.DOMAINS, "").split(",")
-        if domain and not domain.startswith("*.")
+        if domain and not _needs_no_dns(domain)
     }
     if not domains:
         yield Check("dns", "skipped", "no site with a domain is deployed")
@@ -28,6 +28,11 @@ def check_dns(seen: Seen) -> Iterator[Check]:
     own = own_addresses()
     for domain, addresses in sorted(resolve(domains).items()):
         yield judge(domain, domains[domain], addresses, own)
+
+
+def _needs_no_dns(domain: str) -> bool:
+    """A wildcard cannot be asked for; *.localhost is this machine to every browser (RFC 6761) and in no DNS."""
+    return domain.startswith("*.") or domain == "localhost" or domain.endswith(".localhost")
 
 
 def judge(domain: str, tls: str, addresses: frozenset[Address] | None, own: frozenset[Address]) -> Check:

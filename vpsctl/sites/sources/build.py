@@ -11,7 +11,7 @@ from vpsctl.docker_engine.engine import Engine
 from vpsctl.docker_engine.types import BuildSpec, Image
 from vpsctl.errors import Invalid, NotFound
 from vpsctl.sites.compose.spec import Build
-from vpsctl.sites.naming import image_name
+from vpsctl.sites.naming import IMAGE_INSTANCE, image_name
 from vpsctl.sites.sources.detect import detect_app
 from vpsctl.sites.sources.inside import find_inside
 from vpsctl.sites.sources.lock import hold_lock
@@ -83,10 +83,10 @@ def build_image(
 
 def _spec(order: BuildOrder, plan: BuildPlan, dockerfile: str, limits: BuildLimits) -> BuildSpec:
     labels = {
-        "vpsctl.instance": order.instance,
-        "vpsctl.site": order.site,
-        "vpsctl.service": order.service,
-        "vpsctl.release": str(order.release),
+        IMAGE_INSTANCE: order.instance,
+        "vpsctl.image.site": order.site,
+        "vpsctl.image.service": order.service,
+        "vpsctl.image.release": str(order.release),
     }
     return BuildSpec(
         context=str(plan.context),
