@@ -192,8 +192,6 @@ class RunLog:
             return
         state = "failed" if error is not None and self._outcome == "succeeded" else self._outcome
         values: dict[str, Any] = {"state": state, "error": told, "finished_at": _now()}
-        if state == "running":  # left half way: this process lives on, and is no longer at it
-            values |= {"finished_at": None, "born": 0}
         self._write(self._update_run(**values), last=True)
 
     def _update_run(self, **values: Any) -> Callable[[Session], object]:

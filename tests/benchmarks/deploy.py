@@ -24,7 +24,7 @@ from vpsctl.sites.naming import INSTANCE
 ROUNDS = 9
 IMAGE, PORT, PATH = "busybox:latest", 8000, "/hostname"
 COMMAND = ["httpd", "-f", "-p", str(PORT), "-h", "/etc"]
-MEMORY, CPUS = 64, 0.5
+MEMORY, CPUS, RETAIN = 64, 0.5, 1
 COMPOSE = """
 services:
   app:
@@ -35,7 +35,7 @@ services:
 x-vpsctl:
   web: {{service: app, port: {port}, domains: ["{name}.test"], tls: "off"}}
   healthcheck: {{path: {path}, success_threshold: 1}}
-  update: {{bake: 0s, retain: 2}}
+  update: {{bake: 0s, retain: {retain}}}
 """
 APART = ("drain", "bake")
 """Steps that wait on purpose, and do not count."""
@@ -88,12 +88,15 @@ class Peer:
                 connection.close()
 
     def replace(self) -> None:
+        """The old one stops and stays; the one before it goes, as a release past `retain` does."""
         self.run()
         call("docker", "stop", self.running[-2])
+        call("docker", "rm", self.running.pop(0))
 
     def replace_by_api(self) -> None:
         self.run_by_api()
         self.client.api.stop(self.running[-2])
+        self.client.api.remove_container(self.running.pop(0))
 
     def clear(self) -> None:
         for name in self.running:
@@ -147,10 +150,13 @@ def again(app: App, plain: Peer, shell: dict[str, str]) -> None:
     taken: dict[str, list[float]] = {}
     steps: dict[str, list[float]] = {}
     with site(app, name, compose(name)):
-        deploy(app, name)
+        for _ in range(RETAIN + 1):
+            deploy(app, name)
         plain.run()
+        plain.run()
+        plain.client.api.stop(plain.running[0])
         acts: dict[str, Callable[[], object]] = {
-            "docker run, probe, docker stop": plain.replace,
+            "docker run, probe, docker stop, docker rm": plain.replace,
             "the same by the API, two networks": plain.replace_by_api,
         }
         command = "vpsctl deploy (drain included)"
@@ -164,7 +170,9 @@ def again(app: App, plain: Peer, shell: dict[str, str]) -> None:
 
 
 def compose(name: str) -> str:
-    return COMPOSE.format(image=IMAGE, command=COMMAND, memory=MEMORY, cpus=CPUS, port=PORT, path=PATH, name=name)
+    return COMPOSE.format(
+        image=IMAGE, command=COMMAND, memory=MEMORY, cpus=CPUS, port=PORT, path=PATH, name=name, retain=RETAIN
+    )
 
 
 def deployed(app: App, name: str, steps: dict[str, list[float]]) -> float:

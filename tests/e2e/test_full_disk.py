@@ -18,7 +18,7 @@ from tests.waiting import wait_for
 @pytest.fixture(scope="module")
 def small(docker_client: docker.DockerClient) -> Iterator[Host]:
     """A machine whose engine and whose home have small disks; `slow` serves there."""
-    with own_engine({"docker": "400m", "home": "20m"}) as machine:
+    with own_engine({"docker": "800m", "home": "20m"}) as machine:
         machine.load(docker_client, (*FOUNDATION, "busybox:latest"))
         config = machine.directory / "config.toml"
         write_settings(config, home=f"{machine.directory}/home", disk_floor="1M")
@@ -30,19 +30,22 @@ def small(docker_client: docker.DockerClient) -> Iterator[Host]:
 
 
 @contextmanager
-def full(directory: Path) -> Iterator[None]:
-    """Not a block is left on this disk meanwhile."""
+def filled(directory: Path, *, leaving: int = 0) -> Iterator[None]:
+    """No more than this many bytes are left on the directory's disk meanwhile."""
     filler = directory / "filler"
     try:
-        with filler.open("wb", buffering=0) as file:
-            for size in (1 << 20, 4096):
-                with suppress(OSError):
-                    while file.write(bytes(size)) == size:
-                        pass
-        assert os.statvfs(directory).f_bavail == 0
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while free(directory) > leaving and file.write(bytes(min(1 << 20, max(4096, free(directory) - leaving)))):
+                pass
+        assert free(directory) <= max(leaving, 1 << 16)
         yield
     finally:
         filler.unlink()
+
+
+def free(directory: Path) -> int:
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize
 
 
 def refused(vpsctl: CommandLine, *words: str) -> str:
@@ -59,7 +62,7 @@ def test_the_disk_fills_up_during_a_deploy(small: Host, disk: str, sentence: str
     vpsctl.done("env", "set", "slow", f"VERSION={disk}", "WARM_UP=4")
     with vpsctl.start("deploy", "slow") as deploy:
         wait_for(lambda: machine.running().keys() - before.keys(), "container of the new release, which warms up")
-        with full(machine.path(disk)):
+        with filled(machine.path(disk)):
             told = refusal(deploy, 6)
             assert all(word in told.lower() for word in (sentence, "no space left on device", "still serves")), told
             assert machine.request("slow.localhost").text == served
@@ -80,13 +83,11 @@ def test_a_build_fills_the_disk(small: Host, dockerfile: str) -> None:
     served = machine.request("slow.localhost").text
     (directory / "Dockerfile").write_text(f"FROM busybox:latest\n{dockerfile}\n")
     (directory / "compose.yaml").write_text(SLOW.replace("image: busybox:latest", "build: .", 1))
-    try:
-        with (directory / "big").open("wb") as file:
-            file.truncate(500 << 20)
+    with (directory / "big").open("wb") as file:
+        file.truncate(40 << 20)
+    with filled(machine.path("docker"), leaving=20 << 20):
         told = refused(vpsctl, "deploy", "slow")
-    finally:
-        (directory / "big").unlink()
-        (directory / "compose.yaml").write_text(SLOW)
+    (directory / "compose.yaml").write_text(SLOW)
     assert "no space left on device" in told.lower()
     assert "make room" in told
     assert machine.request("slow.localhost").text == served

@@ -57,10 +57,9 @@ def deploy(
     with open_app() as opened:
         result = run_deploy(opened, site, Options(ref, image, pull, prove), report=report)
     output.show(result, render)
-    if result.proof is not None and result.proof.failed:
-        output.say(
-            f"error: {result.proof.failed} of {result.proof.requests} requests failed during the deploy; r{result.release} serves"
-        )
+    proof = result.proof
+    if proof is not None and proof.failed:
+        output.say(f"error: {proof.failed} of {proof.requests} requests failed meanwhile; r{result.release} serves")
         raise typer.Exit(6)
 
 

@@ -190,6 +190,9 @@ def _finish(work: Work) -> None:
                 f"r{work.release} of {work.site} serves, but {error.message}",
                 hint=f"when it is back: vpsctl deploy resume {work.site}",
             ) from error
+        except (KeyboardInterrupt, SystemExit):
+            work.run.leave()
+            raise
 
 
 def record_audit(app: App, run: RunLog, action: str, site: str, release: int | None) -> None:

@@ -11,7 +11,7 @@ from vpsctl.proxy.types import Upstreams
 from vpsctl.runs import Report, RunLog, ignore, start_run
 from vpsctl.sites import naming
 from vpsctl.sites.deployment import previous_of, record_audit, site_lock, site_row
-from vpsctl.sites.naming import Names
+from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import Observed, is_up, observe
 from vpsctl.sites.probe import labelled_target, wait_until_serving
 from vpsctl.sites.settle import settle
@@ -127,9 +127,16 @@ def current_containers(observed: Observed, previous: Previous) -> list[Container
 
     In the order they were made, which is that of what they depend on; not those that run once.
     """
-    found = [item for service in previous.services for item in observed.made_last(service, until=previous.number)]
+    found = [item for service in previous.services for item in _of_service(observed, service, previous.number)]
     lasting = [item for item in found if item.labels.get(naming.ORDER) != "once"]
     return sorted(lasting, key=lambda item: (item.labels.get(naming.ROLE) == "web", item.created))
+
+
+def _of_service(observed: Observed, service: str, number: int) -> list[Container]:
+    """What runs before what was made last: something that failed may have been left beside it, over the same data."""
+    newest = observed.made_last(service, until=number)
+    up = [item for item in observed.running(service) if release_of(item.labels) <= number]
+    return newest if not up or any(is_up(item) for item in newest) else up
 
 
 def _current(app: App, row: Site) -> Previous:

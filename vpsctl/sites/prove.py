@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vpsctl.app import App
+from vpsctl.proxy.fetch import asked
 from vpsctl.proxy.types import Route
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _send(app: App, route: Route, path: str, seen: Traffic, stop: threading.Even
 
     settings, secure = app.settings, route.tls != "off"
     scheme, port = ("https", settings.https_port) if secure else ("http", settings.http_port)
-    domain = route.domains[0]
+    domain = asked(route)
     headers = {"Host": domain, "User-Agent": "vpsctl-prove"}
     extensions = {"sni_hostname": domain} if secure else {}
     count = 0

@@ -107,6 +107,8 @@ def _settle(app: App, site: Site, lock: Lock, info: RunInfo, report: Report, *, 
 
 
 def _has_switched(task: Task, release: Release) -> bool:
+    if task.app.proxy.held(task.site.name):
+        return False  # requests wait: it went back from the switch, or never came so far
     upstreams = task.app.proxy.current(task.site.name)
     if upstreams is not None:
         return upstreams.release == str(release.number)

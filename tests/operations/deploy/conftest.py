@@ -26,7 +26,8 @@ COMPOSE = """
 services:
   app:
     image: {image}
-    environment: {{VERSION: "${{VERSION:-1}}", HEALTH: "${{HEALTH:-200}}", CRASH: "${{CRASH:-}}", EXIT_AFTER: "${{EXIT_AFTER:-}}"}}
+    environment:
+      {{VERSION: "${{VERSION:-1}}", HEALTH: "${{HEALTH:-200}}", CRASH: "${{CRASH:-}}", EXIT_AFTER: "${{EXIT_AFTER:-}}"}}
     deploy: {{resources: {{limits: {{memory: 64M}}}}}}
 x-vpsctl:
   web: {{service: app, port: 8000, domains: ["{site}.test"], tls: "off"}}

@@ -75,7 +75,7 @@ def test_a_redirecting_health_path_counts_unless_the_site_says_2xx(make_site: Ma
 def test_a_container_that_ends_at_once_leaves_its_last_words_in_the_run(site: Site) -> None:
     set_credential(site.app, "DEPLOY_TEST_PASSWORD", Secret("correct-horse-battery"))
     text = (site.directory / "compose.yaml").read_text()
-    text = text.replace("environment: {", "environment: {PASSWORD: '${DEPLOY_TEST_PASSWORD}', ")
+    text = text.replace("{VERSION: ", "{PASSWORD: '${DEPLOY_TEST_PASSWORD}', VERSION: ")
     site.write(text.replace("x-vpsctl:", "x-vpsctl:\n  secrets: [DEPLOY_TEST_PASSWORD]"))
     fails(deployed(site), "ended: exit code 7|keeps restarting", CRASH="1")
     run = show_run(site.app, list_runs(site.app, site.name)[0].id)

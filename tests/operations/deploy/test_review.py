@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import docker
 import pytest
@@ -76,7 +77,7 @@ class Watch:
         label = [f"{naming.SITE}={self.site.name}"]
         end = datetime.now(UTC)
         events = self.client.events(
-            since=f"{self.begin.timestamp():.6f}", until=f"{end.timestamp():.6f}", filters={"label": label}, decode=True
+            since=int(self.begin.timestamp()), until=int(end.timestamp()) + 1, filters={"label": label}, decode=True
         )
         counts = [len(self.up)]
         for event in events:
@@ -249,16 +250,16 @@ def test_an_old_release_that_has_restarted_often_still_serves(site: Site) -> Non
     for count in (1, 2, 3):
         assert site.get().text == "1"  # only then it has its handler for the signal
         site.app.engine.exec(app.id, ["python3", "-c", "import os; os.kill(1, 15)"])
-        wait_for(
-            lambda count=count: (
-                (found := site.app.engine.container(app.id)).restart_count == count and found.state == "running"
-            ),
-            "restart",
-        )
+        wait_for(partial(_has_restarted, site, app.id, count), "restart")
     interrupted_at(site, "drain")
     assert site.running() == ["app-r1-1"]
     assert list_runs(site.app, site.name)[0].state == "failed"
     assert show_site(site.app, site.name).interrupted == ()
+
+
+def _has_restarted(site: Site, container: str, count: int) -> bool:
+    found = site.app.engine.container(container)
+    return found.restart_count == count and found.state == "running"
 
 
 def test_logs_that_cannot_be_read_do_not_keep_it_from_going_back(make_site: MakeSite) -> None:
@@ -375,7 +376,7 @@ def test_collecting_leaves_what_a_release_that_is_kept_needs(make_site: MakeSite
 
 def test_nobody_waits_while_the_new_release_can_go_on_serving(make_site: MakeSite) -> None:
     """The old one, stopped already, starts beside it: a request would wait for as long as that takes, and then fail."""
-    site = make_site(BRISK.replace("environment: {{", "environment: {{BOOT: '1', "))
+    site = make_site(BRISK.replace("{{VERSION: ", "{{BOOT: '1', VERSION: "))
     deploy(site.app, site.name)
     killed_at(site, "collect")
     held: list[bool] = []
@@ -408,10 +409,28 @@ def test_what_the_site_asks_for_from_the_machine(make_site: MakeSite) -> None:
         taken.bind(("127.0.0.1", first))
         site.app.proxy.forget(site.name)
         deploy(app, site.name)
-        assert site.observe().running("app")[0].ports[0].host_port not in (None, first)
+        given = site.observe().running("app")[0].ports[0].host_port
+        assert given not in (None, first)
     assert site.get().status_code == 503
     set_maintenance(site.app, site.name, None)
     assert site.get().text == "1"
+
+
+def test_going_back_to_the_holder_of_a_port_killed_half_way(make_site: MakeSite) -> None:
+    """One container at a time can have it: the new one goes, then the old one starts, and requests wait."""
+    site = make_site(BRISK.replace("    deploy:", "    ports: ['9000']\n    deploy:"))
+    deploy(site.app, site.name)
+    port = site.observe().running("app")[0].ports
+    with site.traffic() as seen:
+        interrupted_at(site, "bake")
+    assert seen.failed == []
+    assert site.observe().running("app")[0].ports == port
+    set_variables(site.app, site.name, {"CRASH": "1"})
+    killed_at(site, "going back")
+    site.app.proxy.hold(site.name)
+    assert abort(site.app, site.name).serving == 1
+    assert site.get().text == "1"
+    assert site.running() == ["app-r1-1"]
 
 
 def test_a_site_that_cannot_be_read_keeps_no_other_from_its_route(make_site: MakeSite) -> None:

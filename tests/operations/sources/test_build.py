@@ -115,7 +115,7 @@ def test_a_dockerfile_is_built_as_written_tagged_and_labelled(
     )
     image, log = built(Build("app", "web.Dockerfile", "first", {"WORD": "well"}))
     assert image.tags == (f"{instance}/shop/web:r7",)
-    assert {key: image.labels[f"vpsctl.{key}"] for key in ("instance", "site", "service", "release")} == {
+    assert {key: image.labels[f"vpsctl.image.{key}"] for key in ("instance", "site", "service", "release")} == {
         "instance": instance,
         "site": "shop",
         "service": "web",
