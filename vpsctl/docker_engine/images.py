@@ -104,6 +104,12 @@ class Images(Connection):
                 options["headers"] = _credentials(repository, given)
                 with self.streaming("POST", "/images/create", **options) as response:
                     yield from _pull_lines(ref, response, until)
+            except NotFound as error:
+                if given and "denied" in error.message:
+                    # Engine 26 says "may require 'docker login'" even to one who did log in.
+                    hint = "check the credentials: vpsctl cred list"
+                    raise Invalid(error.message.replace("no image", "the registry refuses image", 1), hint=hint) from error
+                raise
             except APIError as error:
                 raise _unpulled(ref, words(error)) from error
             except FOREIGN as error:

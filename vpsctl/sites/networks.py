@@ -14,7 +14,7 @@ from vpsctl.sites.naming import Names
 
 SITE_PREFIX = 27
 INGRESS_PREFIX = 22
-ATTEMPTS = 5
+ATTEMPTS = 20
 ROUTES = Path("/proc/net/route")
 
 
@@ -63,12 +63,13 @@ def ensure_ingress(app: App) -> Network:
 
 def _ensure(app: App, name: str, prefix: int, labels: Mapping[str, str], *, internal: bool) -> Network:
     pool = _pool(app.settings.network_pool)
+    refused: list[IPv4Network] = []
     with _one_at_a_time(app.settings.home):
         for attempt in range(1, ATTEMPTS + 1):
             found = app.engine.find_network(name)
             if found is not None:
                 return _ours(found, labels)
-            subnet = next_subnet(pool, prefix, _taken(app))
+            subnet = next_subnet(pool, prefix, [*_taken(app), *refused])
             if subnet is None:
                 raise Conflict(
                     f"no /{prefix} is left in the network pool {pool} for {name}",
@@ -77,7 +78,9 @@ def _ensure(app: App, name: str, prefix: int, labels: Mapping[str, str], *, inte
             try:
                 return app.engine.create_network(name, subnet=str(subnet), labels=labels, internal=internal)
             except Conflict:
-                # Another installation on this engine, whose lock is in another home, took the subnet meanwhile.
+                # Another installation on this engine, whose lock is in another home, is taking the subnet just now: the
+                # engine refuses it before it lists it.
+                refused.append(subnet)
                 if attempt == ATTEMPTS:
                     raise
     raise AssertionError("unreachable")

@@ -50,6 +50,14 @@ def test_what_an_image_declares_is_told(engine: Engine, spec: ContainerSpec, mad
     assert engine.image(image.id) == image
 
 
+def test_the_names_in_some_repositories_are_told_together(engine: Engine, instance: str, made: str) -> None:
+    names = {f"{instance}/shop/app:r1", f"{instance}/shop/app:r2", f"{instance}/shop/db:r2"}
+    for name in (*names, f"{instance}/shop2/app:r1", f"{instance}/shop/deep/app:r1"):
+        engine.tag(made, name)
+    assert engine.image_names(f"{instance}/shop/*") == names
+    assert engine.image_names(f"{instance}/nobody/*") == set()
+
+
 def test_names_come_and_go_and_an_image_in_use_stays(
     engine: Engine, start: Callable[..., str], instance: str, made: str
 ) -> None:

@@ -2,10 +2,9 @@
 
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 
 import docker
@@ -65,30 +64,29 @@ def interrupted_at(site: Site, step: str) -> None:
         deploy(site.app, site.name, report=at_step(step, interrupt))
 
 
-class Watch:
-    """How many containers of these services ran at the same time from now on, by the engine's own account."""
+@contextmanager
+def watched(client: docker.DockerClient, site: Site, *services: str) -> Iterator[list[int]]:
+    """How many containers of these services run, anew at each start and end, by the engine's own account.
 
-    def __init__(self, client: docker.DockerClient, site: Site, *services: str) -> None:
-        self.client, self.site, self.services = client, site, services
-        self.up = {item.id for service in services for item in site.observe().running(service)}
-        self.begin = datetime.now(UTC)
+    Listened to meanwhile: the engine remembers no more than the last 256 events.
+    """
+    up = {item.id for service in services for item in site.observe().running(service)}
+    counts: list[int] = []
+    events = client.events(filters={"label": [f"{naming.SITE}={site.name}"], "event": ["start", "die"]}, decode=True)
 
-    def most(self) -> int:
-        label = [f"{naming.SITE}={self.site.name}"]
-        end = datetime.now(UTC)
-        events = self.client.events(
-            since=int(self.begin.timestamp()), until=int(end.timestamp()) + 1, filters={"label": label}, decode=True
-        )
-        counts = [len(self.up)]
+    def listen() -> None:
         for event in events:
-            if event["Type"] == "container" and event["Actor"]["Attributes"][naming.SERVICE] in self.services:
-                if event["Action"] == "start":
-                    self.up.add(event["id"])
-                elif event["Action"] == "die":
-                    self.up.discard(event["id"])
-                counts.append(len(self.up))
-        assert len(counts) > 1
-        return max(counts)
+            if event["Actor"]["Attributes"][naming.SERVICE] in services:
+                (up.add if event["Action"] == "start" else up.discard)(event["id"])
+                counts.append(len(up))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        events.close()
+        thread.join()
 
 
 def db_names(site: Site) -> list[str]:
@@ -112,10 +110,9 @@ def test_one_database_whatever_is_done_to_it(make_site: MakeSite) -> None:
 def test_a_database_that_is_renamed_over_its_volume(make_site: MakeSite, docker_client: docker.DockerClient) -> None:
     site = make_site(DATABASE)
     deploy(site.app, site.name)
-    watch = Watch(docker_client, site, "db", "database")
     rewrite(site, "  db:\n    image", "  database:\n    image")
     set_variables(site.app, site.name, {"CRASH": "1"})
-    with site.traffic() as seen:
+    with watched(docker_client, site, "db", "database") as counts, site.traffic() as seen:
         with pytest.raises(Failed):
             deploy(site.app, site.name)
         assert site.running() == ["app-r1-1", "db-r1-1"]
@@ -123,7 +120,7 @@ def test_a_database_that_is_renamed_over_its_volume(make_site: MakeSite, docker_
         deploy(site.app, site.name)
     assert site.running() == ["app-r3-1", "database-r3-1"]
     assert seen.failed == []
-    assert watch.most() == 1
+    assert counts == [0, 1, 0, 1, 0, 1]
 
 
 @pytest.mark.parametrize("act", [start_site, restart_site])
@@ -132,14 +129,14 @@ def test_starting_after_a_kill_that_left_the_new_database(
 ) -> None:
     site = make_site(WITH_DATABASE)
     deploy(site.app, site.name)
-    watch = Watch(docker_client, site, "db")
     set_variables(site.app, site.name, {"MAXMEMORY": "20mb"})
-    killed_at(site, "pre-deploy")
-    assert db_names(site) == ["db-r2-1"]
-    act(site.app, site.name)
-    assert len(db_names(site)) == 1
+    with watched(docker_client, site, "db") as counts:
+        killed_at(site, "pre-deploy")
+        assert db_names(site) == ["db-r2-1"]
+        act(site.app, site.name)
+    assert db_names(site) == ["db-r1-1"]
     assert site.get().text == "1"
-    assert watch.most() == 1
+    assert max(counts) == 1
 
 
 def test_scaling_touches_no_container_that_serves(site: Site) -> None:

@@ -62,7 +62,7 @@ def test_a_pool_that_is_used_up_is_told(pooled: App) -> None:
 def test_a_network_of_someone_else_is_left_alone(pooled: App, docker_client: docker.DockerClient) -> None:
     stranger = docker_client.networks.create(f"{pooled.settings.instance}-shop")
     try:
-        with pytest.raises(Conflict, match="was not made by this vpsctl"):
+        with pytest.raises(Conflict, match="exists and was not made for this"):
             ensure_site_network(pooled, "shop")
     finally:
         stranger.remove()
