@@ -13,7 +13,7 @@ quickstart: setup-engine ## set up this machine, deploy an example site, redeplo
 	@$(PYTHON) quickstart/quickstart.py
 
 test: setup-engine images ## set up what is missing and run every test (ARGS="tests/unit -k name" picks some)
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: lint types contracts dead-code audit ## lint, format, types, import contracts, dead code, dependency audit
 
