@@ -103,15 +103,9 @@ class Images(Connection):
                 options: dict[str, Any] = {"params": query, "timeout": min(SILENCE_SECONDS, seconds)}
                 options["headers"] = _credentials(repository, given)
                 with self.streaming("POST", "/images/create", **options) as response:
-                    yield from _pull_lines(ref, response, until)
-            except NotFound as error:
-                if given and "denied" in error.message:
-                    # Engine 26 says "may require 'docker login'" even to one who did log in.
-                    hint = "check the credentials: vpsctl cred list"
-                    raise Invalid(error.message.replace("no image", "the registry refuses image", 1), hint=hint) from error
-                raise
+                    yield from _pull_lines(ref, response, until, known=bool(given))
             except APIError as error:
-                raise _unpulled(ref, words(error)) from error
+                raise _unpulled(ref, words(error), known=bool(given)) from error
             except FOREIGN as error:
                 if not timed_out(error):
                     raise
@@ -130,11 +124,11 @@ def _credentials(repository: str, given: dict[str, str]) -> dict[str, str]:
     return {"X-Registry-Auth": auth.encode_header(given).decode()} if given else {}
 
 
-def _pull_lines(ref: str, response: requests.Response, until: float) -> Iterator[str]:
+def _pull_lines(ref: str, response: requests.Response, until: float, *, known: bool) -> Iterator[str]:
     said: set[str] = set()
     for message in read_messages(response):
         if "error" in message:
-            raise _unpulled(ref, " ".join(str(message["error"]).split()))
+            raise _unpulled(ref, " ".join(str(message["error"]).split()), known=known)
         status = str(message.get("status", ""))
         line = f"{message['id']}: {status}" if message.get("id") else status
         if line and line not in said and not status.startswith(_NOISE):
@@ -152,8 +146,9 @@ def read_messages(response: requests.Response) -> Iterator[dict[str, Any]]:
             yield message
 
 
-def _unpulled(ref: str, said: str) -> VpsctlError:
-    if _DENIED.search(said) and "may require 'docker login'" not in said:
+def _unpulled(ref: str, said: str, *, known: bool = False) -> VpsctlError:
+    """`known`: credentials were given. Engine 26 says "may require 'docker login'" even to one who did log in."""
+    if _DENIED.search(said) and (known or "may require 'docker login'" not in said):
         return Invalid(f"the registry refuses image {ref}: {said}", hint="check the credentials: vpsctl cred list")
     if _UNREACHED.search(said):
         return Unavailable(f"cannot pull image {ref}, its registry does not answer: {said}", hint="try again when it does")
