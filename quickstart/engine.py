@@ -84,6 +84,8 @@ def start(url: str, cache: Path) -> None:
         if not wait(url):
             fail(f"the Docker Engine does not answer at {url}. See: journalctl -u docker")
         return
+    forget_dead(Path("/var/run/docker.pid"), "dockerd")
+    forget_dead(Path("/var/run/docker/containerd/containerd.pid"), "containerd")
     log = cache / "dockerd.log"
     say(f"no systemd runs here: starting dockerd by hand, its log is {log}")
     with log.open("wb") as output:
@@ -93,6 +95,21 @@ def start(url: str, cache: Path) -> None:
     if not wait(url, daemon):
         last = log.read_text(errors="replace").strip().splitlines()[-1:]
         fail(f"the Docker Engine does not answer at {url}. The last line of {log}: {''.join(last)}")
+
+
+def forget_dead(file: Path, program: str) -> None:
+    """Remove the pid file of a daemon that was killed: its number may be another process's by now, and dockerd would
+    refuse to start, or take that process for its containerd."""
+    try:
+        number = int(file.read_text())
+    except (OSError, ValueError):
+        return
+    try:
+        alive = Path(f"/proc/{number}/comm").read_text().strip() == program
+    except OSError:
+        alive = False
+    if not alive:
+        file.unlink()
 
 
 def wait(url: str, daemon: "subprocess.Popen[bytes] | None" = None) -> bool:
