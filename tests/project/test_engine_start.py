@@ -16,6 +16,7 @@ from quickstart.engine import forget_dead
         ("4194305", "dockerd", False),  # above the kernel's highest
         ("", "dockerd", True),
     ],
+    ids=["alive", "another's", "ended", "empty"],  # a number in an id would differ between xdist's workers
 )
 def test_only_the_pid_file_of_a_dead_daemon_goes(tmp_path: Path, content: str, program: str, stays: bool) -> None:
     file = tmp_path / "docker.pid"
