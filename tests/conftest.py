@@ -78,7 +78,7 @@ def postgres_server(docker_client: docker.DockerClient) -> Iterator[str]:
         wait_for(lambda: container.exec_run(ready).exit_code == 0, f"answer from {container.name}", 60)
         server = f"postgresql://postgres:{password}@/postgres?host={sockets}"
         execute(server, f"CREATE DATABASE {TEMPLATE}")
-        with closing(Database(database_at(server, TEMPLATE))) as database:
+        with closing(Database(database_at(server, TEMPLATE), owner=True)) as database:
             migrate(database)
         yield server
     finally:

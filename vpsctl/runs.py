@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from vpsctl.app import App
+from vpsctl.audit.record import check_trail, record, recorded_since
 from vpsctl.db.lock import Lock
 from vpsctl.db.models import Run, RunLine, RunStep
 from vpsctl.encoding import to_plain
@@ -86,7 +87,7 @@ class StepLog:
 class RunLog:
     """A run while it goes on. Its methods raise Unavailable when Postgres is gone, until `detach` was called."""
 
-    def __init__(self, app: App, run: Run, report: Report) -> None:
+    def __init__(self, app: App, run: Run, report: Report, trail: int) -> None:
         self.id = run.id
         self.kind = run.kind
         self.subject = run.subject
@@ -94,6 +95,10 @@ class RunLog:
         """What is known of the run so far; change it by `note`."""
         self.unrecorded = False
         """Something could not be written down: the work went on without the ledger."""
+        self.audited: dict[str, Any] = {}
+        """Fields of its audit row, as they stand when that is written."""
+        self._act: tuple[str, str] | None = None
+        self._trail = trail
         self._app, self._report, self._scrub = app, report, Scrubber()
         self._position = self._seq = 0
         self._steps: list[StepLog] = []
@@ -120,6 +125,19 @@ class RunLog:
     def leave(self) -> None:
         """This run ends half way: it stands as interrupted until it is resumed or taken back."""
         self._outcome = "running"
+
+    def acts(self, action: str, target: str, **fields: Any) -> None:
+        """From here on it changes things: its end writes one audit row in its own transaction, whatever comes of it.
+
+        A run that ends before was refused, and writes none. One that is killed has none yet: who settles it writes it.
+        """
+        self._act = (action, target)
+        self.audited.update(fields)
+
+    def record(self, session: Session) -> None:
+        """Write the audit row in this transaction already, which makes the change itself."""
+        if self._act is not None:
+            record(self._app, session, *self._act, self._plain(self.audited), self.id)
 
     def note(self, **fields: Any) -> None:
         """Put fields into the run's detail, at once: a resumed run finds them there."""
@@ -187,12 +205,19 @@ class RunLog:
     def _end(self, error: BaseException | None) -> None:
         """The run's last word; tried even when the ledger was gone before."""
         told = None if error is None else self._plain(_told(error))
-        if self._outcome == "running":
-            self._write(self._update_run(error=told, pid=0), last=True)
-            return
         state = "failed" if error is not None and self._outcome == "succeeded" else self._outcome
-        values: dict[str, Any] = {"state": state, "error": told, "finished_at": _now()}
-        self._write(self._update_run(**values), last=True)
+        left: dict[str, Any] = {"error": told, "pid": 0}
+        values = left if state == "running" else {"state": state, "error": told, "finished_at": _now()}
+        if state != "succeeded":
+            outcome = {"outcome": "interrupted" if state == "running" else state}
+            self.audited = {**outcome, **({"error": told["code"]} if told else {}), **self.audited}
+        self._write(lambda session: self._close(session, values), last=True)
+
+    def _close(self, session: Session, values: Mapping[str, Any]) -> None:
+        """The run's end and its audit row: both are written, or neither is."""
+        self._update_run(**values)(session)
+        if self._act is not None and not recorded_since(session, self._trail, self.id):
+            self.record(session)
 
     def _update_run(self, **values: Any) -> Callable[[Session], object]:
         change = update(Run).where(Run.id == self.id).values(**values)
@@ -255,15 +280,16 @@ def start_run(
     """A new run that ends as the block ends: succeeded, or failed with the error that is raised on.
 
     `lock` is the subject's own, if one is held: others are then told the number of this run.
-    Raises Unavailable without Postgres.
+    Raises Unavailable without Postgres, Failed when its audit row could not be written.
     """
     with ExitStack() as stack:
         with app.database.transaction() as session:
+            trail = check_trail(app, session)
             row = Run(kind=kind, subject=subject, state="running", detail=Scrubber().value(to_plain(detail)), **_me(app))
             session.add(row)
             session.flush()
             _hold(app, row, lock, stack)  # before others can see the row, so it never looks interrupted
-        yield from _running(RunLog(app, row, report))
+        yield from _running(RunLog(app, row, report, trail))
 
 
 @contextmanager
@@ -285,7 +311,7 @@ def resume_run(app: App, run_id: int, *, report: Report = ignore, lock: Lock | N
             _hold(app, row, lock, stack)
             for name, value in {**_me(app), "error": None}.items():
                 setattr(row, name, value)
-            run = RunLog(app, row, report)
+            run = RunLog(app, row, report, check_trail(app, session))
             _catch_up(run, session)
         yield from _running(run)
 
@@ -328,10 +354,10 @@ def _running(run: RunLog) -> Iterator[RunLog]:
 
 @contextmanager
 def _keeping(error: BaseException, run: RunLog) -> Iterator[None]:
-    """While `error` is on its way, a ledger that is gone too is only marked: the first error is the one to tell."""
+    """While `error` is on its way, a ledger that takes nothing is only marked: the first error is the one to tell."""
     try:
         yield
-    except Unavailable as second:
+    except VpsctlError as second:
         run.unrecorded = True
         error.add_note(f"and run {run.id} could not be recorded: {second.message}")
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
@@ -48,6 +49,12 @@ class Settings:
     builder_cpus: float = 1.0
     disk_floor: str = "1G"
     """A deploy does not start with less free space than this on the engine's disk."""
+    key_file: Path | None = None
+    """The file that holds the master key or says where it is; None: `{home}/master.key`."""
+    credentials_directory: Path | None = None
+    """Where systemd puts a unit's credentials: $CREDENTIALS_DIRECTORY, which systemd itself sets."""
+    public_url: str = "http://127.0.0.1:8484"
+    """Where people reach the dashboard: what login links begin with."""
     debug: bool = field(default=False)
 
 
@@ -74,6 +81,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             values[key] = _convert(key, environ[variable], f"${variable}")
     if "docker_host" not in values and environ.get("DOCKER_HOST"):
         values["docker_host"] = environ["DOCKER_HOST"]
+    if "credentials_directory" not in values and environ.get("CREDENTIALS_DIRECTORY"):
+        values["credentials_directory"] = Path(environ["CREDENTIALS_DIRECTORY"])
     return _checked(Settings(**values))
 
 
@@ -135,8 +144,21 @@ def _checked(settings: Settings) -> Settings:
         raise Invalid(
             f"instance cannot be {settings.instance!r}", hint="1 to 30 small letters, digits and -, a letter first"
         )
+    checked_public_url(settings.public_url, "public_url")
     _check_amounts(settings)
     return settings
+
+
+def checked_public_url(url: str, where: str) -> str:
+    """`url` when it is an address that paths can be added to. Raises Invalid naming `where` it stands."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        whole = False
+    if not whole or not url.isprintable() or any(character in url for character in " ?#@\\"):
+        raise Invalid(f"{where} is not an http or https address: {url!r}", hint="write it like https://panel.example.com")
+    return url
 
 
 def _check_amounts(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-NAMES = ("switch", "compose", "startup", "status", "deploy", "load")
+NAMES = ("switch", "compose", "startup", "status", "deploy", "load", "vault")
 
 
 def main(names: list[str]) -> None:

@@ -16,8 +16,14 @@ from vpsctl.cli import output
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound, Unavailable, VpsctlError
 
 OF_SITES = [name for name, arguments in LINES.items() if "{site}" in arguments]
-LEDGER = [name for name in LINES if name.split()[0] not in ("init", "doctor", "status", "budget", "container")]
-WITHOUT_LEDGER = ("site new", "logs", "exec", "proxy show")
+NO_LEDGER = ("init", "doctor", "status", "budget", "container")
+# "token check" first asks for a token, which nobody types here; a recovery kit is read on any machine
+LEDGER = [
+    name
+    for name in LINES
+    if name.split()[0] not in NO_LEDGER and name not in ("token check", "recovery-kit show", "key restore")
+]
+WITHOUT_LEDGER = ("site new", "logs", "exec", "proxy show", "key providers")
 
 
 def check(answer: Answer, code: int, sentence: str, hint: str = "") -> None:

@@ -94,7 +94,7 @@ def test_from_the_plan_to_the_rollback(cli: Vpsctl, fresh: tuple[str, Path], fou
         {"name": "VERSION", "value": "2", "service": None, "deployed": False}
     ]
     assert rows(cli("env", "list", site).out)[1] == ["VERSION", "2", "-", "waits for a deploy"]
-    assert f"{site}: has changes that are not deployed: vpsctl deploy {site}" in cli("status").out
+    assert f"{site}: needs deploy: variable VERSION: vpsctl deploy {site}" in cli("status").out
     second = cli("deploy", site, "--prove", "--json").data
     assert (second["release"], second["previous"], second["proof"]["failed"]) == (2, 1, 0)
     assert second["proof"]["requests"] > 0

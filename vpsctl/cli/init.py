@@ -38,11 +38,12 @@ def init(
     from vpsctl.settings import config_path
 
     changes = _changes(postgres_url, redis_url, caddy_admin, http_port, https_port)
-    if changes and configure(config_path(), changes):
+    configured = bool(changes) and configure(config_path(), changes)
+    if configured:
         output.note(f"settings written to {config_path()}")
     with open_app(before_init=True) as opened:
         check_in_force(opened.settings, changes)
-        output.show(set_up(opened, _report), _render)
+        output.show(set_up(opened, _report, configured=tuple(changes) if configured else ()), _render)
 
 
 def _changes(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.ages import read_period
 from vpsctl.cli.known_sites import Site
 from vpsctl.cli.opened import open_app
 from vpsctl.errors import Invalid
@@ -77,14 +78,14 @@ def _print(line: SiteLine) -> None:
     output.write(f"{output.colour('-'.join(short), '36')} {line.text}")
 
 
-def since_time(text: str) -> datetime:
-    """`10m`, `2h`, `1d` ago, or an ISO 8601 time (local unless it names a zone). Raises Invalid."""
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+def since_time(text: str, option: str = "--since") -> datetime:
+    """`10m`, `2h`, `1d`, `2w` ago, or an ISO 8601 time (local unless it names a zone). Raises Invalid."""
+    ago = read_period(text)
     try:
-        if text[:-1].isdigit() and text[-1] in units:
-            return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+        if ago is not None:
+            return datetime.now(UTC) - ago
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Invalid(
-            f"--since {text!r} is neither a duration nor a time", hint="10m, 2h, 1d or 2026-11-20T14:00"
+            f"{option} {text!r} is neither a duration nor a time", hint="10m, 2h, 1d or 2026-11-20T14:00"
         ) from error

@@ -2,12 +2,15 @@
 
 import getpass
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vpsctl.app import Actor, App
 from vpsctl.cli import output
-from vpsctl.errors import Failed, Unavailable
+from vpsctl.cli.origin import find_origin
+from vpsctl.errors import Failed, Invalid, Unavailable
+from vpsctl.secret import Secret
 from vpsctl.settings import Settings, load_settings
 
 SIGNS = ("master.key", "proxy")
@@ -24,8 +27,16 @@ def open_app(*, before_init: bool = False) -> Iterator[App]:
     settings = load_settings()
     output.mode.debug |= settings.debug
     _check_home(settings, before_init=before_init)
-    with App(settings, Actor(_login(), "cli")) as app:
+    with App(settings, Actor(_login(), "cli", find_origin()), ask=ask if sys.stdin.isatty() else None) as app:
         yield app
+
+
+def ask(prompt: str) -> Secret:
+    """What a person types on the terminal, unseen. Raises Invalid when they end it instead."""
+    try:
+        return Secret(getpass.getpass(prompt))
+    except EOFError as error:
+        raise Invalid("nothing was typed", hint="run it again, and type it") from error
 
 
 def _check_home(settings: Settings, *, before_init: bool) -> None:

@@ -236,11 +236,16 @@ def _render_list(found: list[SiteInfo]) -> None:
                 f"{item.deployed:%Y-%m-%d %H:%M}" if item.deployed else "never",
                 ", ".join(item.domains),
                 item.source,
-                "maintenance" if item.maintenance else "",
+                _note(item),
             )
             for item in found
         ],
     )
+
+
+def _note(site: SiteInfo) -> str:
+    waits = f"needs deploy: {', '.join(site.pending)}" if site.release is not None and site.pending else ""
+    return "; ".join(part for part in ("maintenance" if site.maintenance else "", waits) if part)
 
 
 def _render_site(site: SiteDetail) -> None:
@@ -254,12 +259,12 @@ def _render_site(site: SiteDetail) -> None:
         ("credentials", ", ".join(f"{name} v{version}" for name, version in site.credentials.items())),
         ("scale", ", ".join(f"{name}={count}" for name, count in site.scale.items())),
         ("maintenance", site.maintenance),
-        ("waiting", "; ".join(site.pending)),
+        ("needs deploy", ", ".join(site.pending)),
         ("interrupted", ", ".join(f"run {number}: vpsctl deploy resume {site.name}" for number in site.interrupted)),
     ]
     for label, value in rows:
         if value:
-            output.write(f"{label + ':':<13} {value}")
+            output.write(f"{label + ':':<14} {value}")
     output.write()
     output.table(
         ("container", "service", "release", "state", "restarts", "memory"),

@@ -68,5 +68,5 @@ def _remarks(site: "SiteState") -> list[str]:
     lines = [f"{site.name}: {problem}" for problem in site.problems]
     lines += [f"{site.name}: run {run} was interrupted: vpsctl deploy resume {site.name}" for run in site.interrupted]
     if site.pending:
-        lines.append(f"{site.name}: has changes that are not deployed: vpsctl deploy {site.name}")
+        lines.append(f"{site.name}: needs deploy: {', '.join(site.pending)}: vpsctl deploy {site.name}")
     return lines

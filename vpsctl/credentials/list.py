@@ -1,14 +1,19 @@
 """What credentials there are: names and versions, never a value."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
 from vpsctl.app import App
-from vpsctl.credentials.usage import sites_using
+from vpsctl.credentials.usage import sites_using, sites_waiting
 from vpsctl.db.models import Credential, CredentialVersion, Project
+from vpsctl.projects.find import find_project
+
+Sites = Mapping[tuple[str, int], Sequence[str]]
+"""{(name, version): sites}."""
 
 
 @dataclass(frozen=True)
@@ -16,47 +21,70 @@ class CredentialInfo:
     name: str
     project: str | None
     """None: for every project that has none of its own."""
+    kind: str
     version: int
     """The newest."""
     versions: tuple[int, ...]
     created_at: datetime
     changed_at: datetime
+    expires_at: datetime | None
+    due_at: datetime | None
+    """When it should be rotated, or expires; whichever comes first."""
     used_by: tuple[str, ...]
     """Sites whose current release has it."""
     outdated: tuple[str, ...]
-    """Those of them that run with an older version until their next deploy."""
+    """Sites that their next deploy takes off one of its versions, or brings to one."""
 
 
-def list_credentials(app: App) -> list[CredentialInfo]:
-    """Every credential, by name, those for every project first. No encrypted column is read."""
-    query = select(Credential, Project.slug).outerjoin(Project, Project.id == Credential.project_id)
-    query = query.where(Credential.removed_at.is_(None)).order_by(Credential.name, Project.slug.nulls_first())
+def list_credentials(app: App, *, project: str | None = None) -> list[CredentialInfo]:
+    """Every credential, or those of one project; by name, those for every project first. No encrypted column is read.
+
+    Raises NotFound for a project that there is not.
+    """
     with app.database.transaction() as session:
-        versions, used = _versions(session), sites_using(session)
-        return [_info(row, slug, versions[row.id], used) for row, slug in session.execute(query)]
+        query = _query()
+        if project is not None:
+            query = query.where(Credential.project_id == find_project(session, project).id)
+        users, waiting = sites_using(session), sites_waiting(session)
+        return [_info(row, users, waiting) for row in session.execute(query)]
 
 
-def _versions(session: Session) -> dict[int, dict[int, datetime]]:
-    columns = (CredentialVersion.credential_id, CredentialVersion.version, CredentialVersion.created_at)
-    found: dict[int, dict[int, datetime]] = {}
-    for credential, version, created in session.execute(select(*columns).order_by(CredentialVersion.version)):
-        found.setdefault(credential, {})[version] = created
-    return found
+def due_at(changed_at: datetime, expires_at: datetime | None, rotate_every: int | None) -> datetime | None:
+    """When a value that stands since `changed_at` ends or should be replaced; None for never."""
+    rotation = None if rotate_every is None else changed_at + timedelta(days=rotate_every)
+    return min((moment for moment in (expires_at, rotation) if moment is not None), default=None)
 
 
-def _info(
-    row: Credential, slug: str | None, versions: dict[int, datetime], used: dict[tuple[str, int], list[str]]
-) -> CredentialInfo:
-    newest = row.last_version
-    users = {version: used.get((row.name, version), []) for version in versions}
-    outdated = sorted(site for version, sites in users.items() if version != newest for site in sites)
-    return CredentialInfo(
-        row.name,
-        slug,
-        newest,
-        tuple(versions),
-        row.created_at,
-        versions[newest],
-        tuple(sorted([*outdated, *users[newest]])),
-        tuple(outdated),
+def of_versions(sites: Sites, name: str, versions: Sequence[int]) -> tuple[str, ...]:
+    """The sites of any of these versions."""
+    return tuple(sorted({site for version in versions for site in sites.get((name, version), ())}))
+
+
+def _query() -> Any:
+    version = CredentialVersion.version
+    return (
+        select(
+            Credential.name,
+            Project.slug,
+            Credential.kind,
+            Credential.last_version,
+            func.array_agg(version).label("versions"),
+            Credential.created_at,
+            func.max(CredentialVersion.created_at).label("changed_at"),
+            Credential.expires_at,
+            Credential.rotate_every,
+        )
+        .join(CredentialVersion, CredentialVersion.credential_id == Credential.id)
+        .outerjoin(Project, Project.id == Credential.project_id)
+        .where(Credential.removed_at.is_(None), CredentialVersion.destroyed_at.is_(None))
+        .group_by(Credential.id, Project.slug)
+        .order_by(Credential.name, Project.slug.nulls_first())
     )
+
+
+def _info(row: Any, users: Sites, waiting: Sites) -> CredentialInfo:
+    name, slug, kind, newest, numbers, created, changed, expires, every = row
+    versions = tuple(sorted(numbers))
+    due = due_at(changed, expires, every)
+    sites, late = of_versions(users, name, versions), of_versions(waiting, name, versions)
+    return CredentialInfo(name, slug, kind, newest, versions, created, changed, expires, due, sites, late)

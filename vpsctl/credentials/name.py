@@ -1,4 +1,4 @@
-"""What a credential is called, what its value is bound to, and the lock that its changes take."""
+"""What a credential is called, and the lock that its changes take."""
 
 import re
 
@@ -6,9 +6,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from vpsctl.errors import Invalid
-from vpsctl.vault.sealed import binding
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_ALL = "hashtextextended('credentials', 0)"
 
 
 def checked_name(name: str) -> str:
@@ -23,11 +23,17 @@ def full_name(name: str, project: str | None) -> str:
     return f"{project}/{name}" if project else name
 
 
-def version_binding(credential_id: int, version: int, name: str, project_id: int | None) -> bytes:
-    """The associated data of one stored version: moved to any other row, it does not open."""
-    return binding("credential_versions", credential_id, version, name, "" if project_id is None else project_id)
+def audited_name(name: str, project: str | None) -> str:
+    """Its name as the target of an audit row."""
+    return f"credential:{full_name(name, project)}"
 
 
 def one_at_a_time(session: Session, name: str) -> None:
     """Wait for other changes of credentials called `name`, until this transaction ends."""
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"credential:{name}"})
+    locks = f"SELECT pg_advisory_xact_lock_shared({_ALL}), pg_advisory_xact_lock(hashtextextended(:name, 0))"
+    session.execute(text(locks), {"name": f"credential:{name}"})
+
+
+def alone(session: Session) -> None:
+    """Wait for every other change of a credential, until this transaction ends: instead of a lock for each of many names."""
+    session.execute(text(f"SELECT pg_advisory_xact_lock({_ALL})"))

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
-from vpsctl import audit
 from vpsctl.app import App
-from vpsctl.credentials.name import full_name, one_at_a_time
+from vpsctl.audit.record import record
+from vpsctl.credentials.head import find_head, seal_head
+from vpsctl.credentials.name import audited_name, full_name, one_at_a_time
 from vpsctl.credentials.usage import sites_using
-from vpsctl.db.models import Credential, CredentialVersion, Project
-from vpsctl.errors import Conflict, NotFound
+from vpsctl.db.models import CredentialVersion
+from vpsctl.errors import Conflict
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def remove_credential(app: App, name: str, *, project: str | None = None, force:
     """
     with app.database.transaction() as session:
         one_at_a_time(session, name)
-        credential = _find(session, name, project)
+        credential = find_head(app, session, name, project, altered=True)
         mine = CredentialVersion.credential_id == credential.id
         versions = tuple(session.scalars(select(CredentialVersion.version).where(mine).order_by(CredentialVersion.version)))
         used = sites_using(session)
@@ -39,16 +39,8 @@ def remove_credential(app: App, name: str, *, project: str | None = None, force:
             hint = "take it out of their compose files and deploy, or add --force"
             raise Conflict(f"credential {full_name(name, project)} is used by {', '.join(sites)}", hint=hint)
         session.execute(delete(CredentialVersion).where(mine))
-        credential.removed_at = datetime.now(UTC)
+        credential.removed_at, credential.pending = datetime.now(UTC), None
+        seal_head(app, session, credential)
         fields = {"versions": versions, "used_by": sites, "force": force}
-        audit.record(session, app.actor, "credential.remove", full_name(name, project), fields)
+        record(app, session, "credential.remove", audited_name(name, project), fields)
         return CredentialRemoved(name, project, versions, sites)
-
-
-def _find(session: Session, name: str, project: str | None) -> Credential:
-    query = select(Credential).outerjoin(Project, Project.id == Credential.project_id)
-    mine = Credential.project_id.is_(None) if project is None else Project.slug == project
-    found = session.scalar(query.where(Credential.name == name, mine, Credential.removed_at.is_(None)))
-    if found is None:
-        raise NotFound(f"there is no credential {full_name(name, project)}", hint="vpsctl cred list")
-    return found

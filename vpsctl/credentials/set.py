@@ -1,80 +1,157 @@
 """Store a new version of a credential."""
 
-import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vpsctl import audit
 from vpsctl.app import App
-from vpsctl.credentials.name import checked_name, full_name, one_at_a_time, version_binding
+from vpsctl.audit.record import record
+from vpsctl.credentials.head import seal_head
+from vpsctl.credentials.kinds.check import check_value
+from vpsctl.credentials.name import audited_name, checked_name, full_name, one_at_a_time
 from vpsctl.db.models import Credential, CredentialVersion
-from vpsctl.errors import Invalid
-from vpsctl.projects import ensure_project
+from vpsctl.errors import Conflict, Invalid
+from vpsctl.projects.find import check_active, find_project
 from vpsctl.secret import Secret
+from vpsctl.vault.bindings import credential_version
 
-LARGEST = 64 * 1024
-"""Bytes. Linux takes an environment variable of at most 128 KiB."""
+KIND = "password"
+"""Of a credential that is made without saying."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What stands beside a value and is no secret; None leaves it as it is."""
+
+    kind: str | None = None
+    description: str | None = None
+    details: Mapping[str, str] | None = None
+    """What `cred test` needs, such as {"url": …}."""
+    expires_at: datetime | None = None
+    """Of this value: the next one has its own."""
+    rotate_every: int | None = None
+    """Days; 0 for never."""
 
 
 @dataclass(frozen=True)
 class CredentialVersionInfo:
     name: str
     project: str | None
+    kind: str
     version: int
     created_at: datetime
 
 
-def generate_value() -> Secret:
-    """A new random value: 43 characters that need no quoting anywhere, not even in a URL."""
-    while (value := secrets.token_urlsafe(32)).startswith("-"):  # which a program might take for an option
-        pass
-    return Secret(value)
+UNCHANGED = Traits()
 
 
-def set_credential(app: App, name: str, value: Secret, *, project: str | None = None) -> CredentialVersionInfo:
-    """Store `value` as the newest version of credential `name`, of `project` or for every project.
+def set_credential(
+    app: App,
+    name: str,
+    value: Secret,
+    *,
+    project: str | None = None,
+    traits: Traits = UNCHANGED,
+    new: bool = False,
+) -> CredentialVersionInfo:
+    """Store `value` as the newest version of credential `name`, of `project` or for the whole machine.
 
-    Sites get it with their next deploy. Version numbers of one name are never used twice, whatever project they stand
-    in, so the version that a release pins can mean one value only.
-    Raises Invalid for a name or value that no environment variable can have.
+    Sites get it with their next deploy. `new`: there must be none yet.
+    Raises Invalid for a value that its kind cannot have; Conflict for another kind than it has, or when it exists and
+    must be `new`; NotFound for the project.
     """
     checked_name(name)
-    plaintext = _checked_value(name, value)
     with app.database.transaction() as session:
         one_at_a_time(session, name)
-        project_id = ensure_project(session, app.actor, project) if project is not None else None
-        credential = _find_or_add(session, name, project_id)
-        newest = session.scalar(select(func.max(Credential.last_version)).where(Credential.name == name)) or 0
-        credential.last_version, credential.removed_at = newest + 1, None
-        bound = version_binding(credential.id, newest + 1, name, project_id)
-        sealed = app.vault.encrypt(plaintext, binding=bound)
-        row = CredentialVersion(credential_id=credential.id, version=newest + 1, created_by=app.actor.name, **asdict(sealed))
-        session.add(row)
-        session.flush()
-        audit.record(session, app.actor, "credential.set", full_name(name, project), {"version": row.version})
-        return CredentialVersionInfo(name, project, row.version, row.created_at)
+        owner = find_project(session, project, lock="share") if project is not None else None
+        project_id = owner.id if owner else None
+        there = find_active(session, name, project_id) is not None
+        if new and there:
+            hint = f"vpsctl cred set {name} stores a new version of it"
+            raise Conflict(f"there is a credential {full_name(name, project)} already", hint=hint)
+        if owner and not there:
+            check_active(owner)
+        row, version = add_version(app, session, name, value, project_id=project_id, traits=traits)
+        fields = {"version": version.version, "kind": row.kind, "fields": sorted(_given(traits))}
+        record(app, session, "credential.set", audited_name(name, project), fields)
+        return CredentialVersionInfo(name, project, row.kind, version.version, version.created_at)
 
 
-def _checked_value(name: str, value: Secret) -> bytes:
-    hint = f"give {name} a text of 1 byte to 64 KiB without NUL"
+def add_version(
+    app: App, session: Session, name: str, value: Secret, *, project_id: int | None, traits: Traits = UNCHANGED
+) -> tuple[Credential, CredentialVersion]:
+    """The rows of a new version, in a transaction that holds `one_at_a_time(name)` or is `alone`, and records what it does.
+
+    Version numbers of one name are never used twice, whatever project they stand in, so the version that a release
+    pins can mean one value only. Raises as `set_credential` does.
+    """
+    row = _find_or_add(session, name, project_id, traits.kind)
+    plaintext = _checked(name, row.kind, value)
+    newest = _newest(session, name)
+    row.last_version, row.removed_at, row.pending = newest + 1, None, None
+    _write_traits(row, traits)
+    bound = credential_version(row.id, newest + 1, name, project_id)
+    sealed = app.vault.encrypt(plaintext, binding=bound)
+    version = CredentialVersion(credential_id=row.id, version=newest + 1, created_by=app.actor.name, **asdict(sealed))
+    session.add(version)
+    seal_head(app, session, row)
+    session.flush()
+    return row, version
+
+
+def _checked(name: str, kind: str, value: Secret) -> bytes:
     try:
-        plaintext = value.reveal().encode()
-    except UnicodeEncodeError:
-        raise Invalid(f"the value of {name} is not UTF-8 text", hint=hint) from None  # the cause quotes the value
-    if not plaintext or b"\x00" in plaintext or len(plaintext) > LARGEST:
-        reason = "is empty" if not plaintext else "holds a NUL byte" if b"\x00" in plaintext else "is over 64 KiB"
-        raise Invalid(f"the value of {name} {reason}", hint=hint)
-    return plaintext
+        return check_value(kind, value).reveal().encode()
+    except Invalid as error:
+        raise Invalid(f"credential {name}: {error.message}", hint=error.hint) from None  # the cause may quote the value
 
 
-def _find_or_add(session: Session, name: str, project_id: int | None) -> Credential:
+def _newest(session: Session, name: str) -> int:
+    """The highest number ever given; a head that was set back behind vpsctl's back does not lower it."""
+    heads = select(func.max(Credential.last_version)).where(Credential.name == name)
+    mine = CredentialVersion.credential_id.in_(select(Credential.id).where(Credential.name == name))
+    stored = select(func.max(CredentialVersion.version)).where(mine)
+    return max(session.scalar(heads) or 0, session.scalar(stored) or 0)
+
+
+def find_active(session: Session, name: str, project_id: int | None) -> Credential | None:
+    """The credential when it is there and not removed."""
+    found = _find(session, name, project_id)
+    return None if found is None or found.removed_at is not None else found
+
+
+def _find(session: Session, name: str, project_id: int | None) -> Credential | None:
     mine = Credential.project_id.is_(None) if project_id is None else Credential.project_id == project_id
-    found = session.scalar(select(Credential).where(Credential.name == name, mine))
+    return session.scalar(select(Credential).where(Credential.name == name, mine))
+
+
+def _find_or_add(session: Session, name: str, project_id: int | None, kind: str | None) -> Credential:
+    found = _find(session, name, project_id)
     if found is None:
-        found = Credential(name=name, project_id=project_id)
+        found = Credential(name=name, project_id=project_id, kind=kind or KIND, description="", details={})
         session.add(found)
         session.flush()
+    elif found.removed_at is not None:  # a new one, but for its numbers
+        found.kind, found.description, found.details, found.rotate_every = kind or KIND, "", {}, None
+        found.created_at, found.last_used_at, found.last_revealed_at = datetime.now(UTC), None, None
+    elif kind not in (None, found.kind):
+        message = f"credential {name} is of kind {found.kind}, not {kind}"
+        raise Conflict(message, hint="leave --kind out, or take another name, or remove it first")
     return found
+
+
+def _write_traits(row: Credential, traits: Traits) -> None:
+    row.expires_at = traits.expires_at
+    if traits.description is not None:
+        row.description = traits.description
+    if traits.details is not None:
+        row.details = {**row.details, **traits.details}
+    if traits.rotate_every is not None:
+        row.rotate_every = traits.rotate_every or None
+
+
+def _given(traits: Traits) -> set[str]:
+    return {name for name, value in asdict(traits).items() if value is not None and name != "kind"} | {"value"}

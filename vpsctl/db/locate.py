@@ -6,6 +6,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from vpsctl import private_file
+from vpsctl.db.role import ROLE
 from vpsctl.errors import Invalid, Unavailable
 from vpsctl.secret import Secret
 from vpsctl.settings import Settings
@@ -13,12 +14,15 @@ from vpsctl.settings import Settings
 SOCKET = ".s.PGSQL.5432"
 SOCKET_LIMIT = 107
 """Bytes of a Unix socket's path (sun_path holds 108 with its end mark)."""
+OWNER = "vpsctl"
+"""Of the foundation's database and schema."""
 
 
-def find_url(settings: Settings) -> Secret:
-    """`postgres_url`, or the foundation's: user and database `vpsctl` over the socket in `{home}/postgres`.
+def find_url(settings: Settings, *, owner: bool = False) -> Secret:
+    """`postgres_url`, or the foundation's: database `vpsctl` over the socket in `{home}/postgres`.
 
-    A socket is no published port, and its path outlives a reboot, which a container's address does not.
+    There it logs in as `db.role.ROLE`, and only migrations as the `owner`. A
+    socket is no published port, and its path outlives a reboot, which a container's address does not.
     Raises Invalid when home is too long for a socket, Unavailable when the foundation was never made.
     """
     if settings.postgres_url:
@@ -30,7 +34,8 @@ def find_url(settings: Settings) -> Secret:
     if not path.exists():
         raise Unavailable(f"vpsctl is not set up here: {path} is missing", hint="vpsctl init")
     password = private_file.read(path, "Postgres password").decode().strip()
-    url = URL.create("postgresql+psycopg", "vpsctl", password, database="vpsctl", query={"host": str(directory)})
+    login, place = OWNER if owner else ROLE, {"host": str(directory)}
+    url = URL.create("postgresql+psycopg", login, password, database="vpsctl", query=place)
     return Secret(url.render_as_string(hide_password=False))
 
 

@@ -1,7 +1,7 @@
 """The one way to Postgres: transactions whose errors are ours, and locks that die with their owner."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import NullPool, create_engine, exc
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from vpsctl.db.locate import driver_url
 from vpsctl.db.lock import Lock, held_by
+from vpsctl.db.role import ROLE
 from vpsctl.encoding import to_json
 from vpsctl.errors import Conflict, Failed, Unavailable
 from vpsctl.secret import Secret
@@ -23,18 +24,25 @@ CONNECT = {
     "tcp_user_timeout": 30000,
 }
 NO_SCHEMA = ("42P01", "42703")  # undefined table, undefined column
+LAST = "vpsctl.last"
+"""Where a session keeps what is to be done just before its commit."""
 
 
 class Database:
-    """The ledger. Opens nothing until it is used; `close` gives every connection back."""
+    """The ledger. Opens nothing until it is used; `close` gives every connection back.
 
-    def __init__(self, url: Secret | str) -> None:
+    Transactions run as the role `db.role.ROLE`, whoever the URL logs in as; `owner`: as that login itself, which
+    migrations need. Locks need no rights, and see who holds them only under the name that all of us log in with.
+    """
+
+    def __init__(self, url: Secret | str, *, owner: bool = False) -> None:
         target = driver_url(url)
         self.place = f"{target.host or target.query.get('host', 'localhost')}/{target.database}"
         arguments = {**CONNECT, "application_name": f"vpsctl pid {os.getpid()}"}
+        working = {} if owner or target.username == ROLE else {"options": f"{CONNECT['options']} -c role={ROLE}"}
         self._pooled = create_engine(
             target,
-            connect_args=arguments,
+            connect_args={**arguments, **working},
             pool_size=2,
             max_overflow=8,
             pool_pre_ping=True,
@@ -42,6 +50,7 @@ class Database:
             json_serializer=to_json,
             hide_parameters=True,
         )
+        self._apart = create_engine(target, connect_args={**arguments, **working}, poolclass=NullPool, hide_parameters=True)
         self._alone = create_engine(target, connect_args=arguments, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
@@ -49,14 +58,19 @@ class Database:
         self._alone.dispose()
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, apart: bool = False) -> Iterator[Session]:
         """A session that commits when the block ends and rolls back when it raises.
+
+        `apart`: on a connection of its own, for one inside another: ten outer ones may hold all that the pool has.
 
         Raises Unavailable when Postgres cannot be reached or went away, Conflict when a row breaks a constraint,
         Failed when the schema is not the one this vpsctl knows.
         """
-        with self._translated(), Session(self._pooled, expire_on_commit=False) as session, session.begin():
+        engine = self._apart if apart else self._pooled
+        with self._translated(), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+            for act in session.info.pop(LAST, ()):
+                act(session)
 
     @contextmanager
     def lock(self, name: str, *, holder: str = "") -> Iterator[Lock]:
@@ -84,6 +98,8 @@ class Database:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            if f'role "{ROLE}" does not exist' in str(error.orig if isinstance(error, exc.DBAPIError) else error):
+                raise self._no_schema() from error
             raise self._unavailable(error) from error
         except exc.IntegrityError as error:
             raise Conflict(
@@ -93,11 +109,19 @@ class Database:
             if error.connection_invalidated:
                 raise self._unavailable(error) from error
             if getattr(error.orig, "sqlstate", None) in NO_SCHEMA:
-                raise Failed(f"the schema of {self.place} is not this vpsctl's", hint="vpsctl init") from error
+                raise self._no_schema() from error
             raise
+
+    def _no_schema(self) -> Failed:
+        return Failed(f"the schema of {self.place} is not this vpsctl's", hint="vpsctl init")
 
     def _unavailable(self, error: exc.SQLAlchemyError) -> Unavailable:
         return Unavailable(f"Postgres at {self.place} cannot be reached: {_first_line(error)}", hint="vpsctl doctor")
+
+
+def before_commit(session: Session, act: Callable[[Session], None]) -> None:
+    """Do `act` as the last thing of this transaction: what many wait for is then held for as short as can be."""
+    session.info.setdefault(LAST, []).append(act)
 
 
 def _first_line(error: exc.SQLAlchemyError) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vpsctl.app import App
+from vpsctl.audit.outside import acting
 from vpsctl.docker_engine.types import Container, ContainerSummary, LogLine, Stats
 from vpsctl.errors import Conflict
 from vpsctl.sites import naming
@@ -31,18 +32,24 @@ def show_container(app: App, ref: str) -> Container:
 
 def start_container(app: App, ref: str) -> Container:
     """Raises NotFound, Conflict for a port that is taken, Failed when its program cannot be executed."""
-    app.engine.start(ref)
-    return app.engine.container(ref)
+    name = app.engine.container(ref).name
+    with acting(app, "container.start", f"container:{name}"):
+        app.engine.start(ref)
+        return app.engine.container(ref)
 
 
 def stop_container(app: App, ref: str) -> Container:
-    app.engine.stop(ref)
-    return app.engine.container(ref)
+    name = app.engine.container(ref).name
+    with acting(app, "container.stop", f"container:{name}"):
+        app.engine.stop(ref)
+        return app.engine.container(ref)
 
 
 def restart_container(app: App, ref: str) -> Container:
-    app.engine.restart(ref)
-    return app.engine.container(ref)
+    name = app.engine.container(ref).name
+    with acting(app, "container.restart", f"container:{name}"):
+        app.engine.restart(ref)
+        return app.engine.container(ref)
 
 
 def carries_sites(app: App, container: Container) -> bool:

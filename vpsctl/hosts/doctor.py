@@ -15,6 +15,7 @@ CHECKS: tuple[tuple[str, Callable[[Seen], Iterator[Check]]], ...] = (
     ("clock", resources.check_clock),
     ("state directory", state.check_home),
     ("master key", state.check_master_key),
+    ("registered key", state.check_registered_key),
     ("foundation", foundation.check_containers),
     ("caddy", foundation.check_caddy_version),
     ("caddy admin", foundation.check_caddy_admin),

@@ -1,10 +1,15 @@
 """Setting a machine up, and mending it: every step looks first and changes only what is missing or different."""
 
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from vpsctl.app import App
+from vpsctl.audit.late import keep_late
+from vpsctl.audit.outside import keeping
+from vpsctl.audit.record import record
+from vpsctl.credentials.head import seal_earlier
 from vpsctl.db.locate import ensure_password
 from vpsctl.db.migrate import head_version, migrate
 from vpsctl.docker_engine.types import ContainerSpec
@@ -41,20 +46,45 @@ def ignore(step: InitStep) -> None:
     """The report of a caller who does not listen."""
 
 
-def init(app: App, report: Callable[[InitStep], None] = ignore) -> InitResult:
+def init(app: App, report: Callable[[InitStep], None] = ignore, *, configured: Sequence[str] = ()) -> InitResult:
     """Make whatever of the state directory, the foundation and the schema is missing or different.
+
+    `configured` names the settings that were changed just before, for the audit row. There is one when anything
+    changed; one that failed half way is kept until there is an audit trail to write it into.
 
     Stopped anywhere, it goes on when it is called again. Data volumes are never touched. Raises Unavailable without
     an engine or an image, Conflict when a port or a name is taken, Failed when a service does not come up.
     """
     app.engine.info()
     made = make_home(app.settings)
-    steps = []
+    steps: list[InitStep] = []
     with only_one_init(app.settings):
-        for step in _steps(app, made=made):
-            report(step)
-            steps.append(step)
+        try:
+            for step in _steps(app, made=made):
+                steps.append(step)
+                report(step)
+        except BaseException as error:
+            with keeping(error):
+                _keep_failed(app, steps, configured)
+            raise
+        if _changed(steps, configured):
+            with app.database.transaction() as session:
+                record(app, session, *_row(steps, configured))
     return InitResult(any(step.changed for step in steps), tuple(steps))
+
+
+def _keep_failed(app: App, steps: Sequence[InitStep], configured: Sequence[str]) -> None:
+    if _changed(steps, configured):
+        keep_late(app, *_row(steps, configured, outcome="failed"))
+
+
+def _changed(steps: Sequence[InitStep], configured: Sequence[str]) -> bool:
+    return bool(configured) or any(step.changed for step in steps)
+
+
+def _row(steps: Sequence[InitStep], configured: Sequence[str], **outcome: str) -> tuple[str, str, dict[str, object]]:
+    changed = [step.name for step in steps if step.changed]
+    return "host.init", f"host:{socket.gethostname()}", {**outcome, "changed": changed, "settings": sorted(configured)}
 
 
 def _steps(app: App, *, made: bool) -> Iterator[InitStep]:
@@ -83,7 +113,7 @@ def _foundation(app: App, password: Secret) -> Iterator[InitStep]:
         yield step
     yield _network(app)
     yield _volumes(app, wanted_volumes(app.settings, spec))
-    wanted = wanted_containers(app.settings, spec, images, app.vault.fingerprint)
+    wanted = wanted_containers(app.settings, spec, images, app.fingerprint)
     observed = {item.name: found for item in wanted if (found := app.engine.find_container(item.name))}
     for planned in plan_foundation(wanted, observed):
         yield _apply(app, planned)
@@ -163,4 +193,7 @@ def _redis(app: App) -> InitStep:
 
 
 def _schema(app: App) -> InitStep:
-    return InitStep("schema", migrate(app.database), head_version())
+    """Brought to this version; what older vpsctls left unsigned is signed, once, before anything else is written."""
+    changed = migrate(app.owner_database)
+    signed = seal_earlier(app)
+    return InitStep("schema", changed or bool(signed), head_version())

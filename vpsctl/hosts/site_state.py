@@ -33,8 +33,8 @@ class SiteState:
     """One for each service that is not as it should be: "app: 1 of 2 run"."""
     source: str | None = None
     """Where it comes from; None when Postgres was not asked."""
-    pending: bool | None = None
-    """Whether something was set since the release that serves; None when Postgres was not asked."""
+    pending: tuple[str, ...] | None = None
+    """Why it needs a deploy (`sites.due`), empty when it needs none; None when Postgres was not asked."""
     interrupted: tuple[int, ...] = ()
     """Runs that died half way."""
 

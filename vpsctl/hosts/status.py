@@ -1,14 +1,14 @@
 """The machine, the foundation and every site at a glance; the number of requests does not grow with the sites."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vpsctl.app import App
-from vpsctl.credentials.list import list_credentials
+from vpsctl.credentials.usage import stale_credentials
 from vpsctl.db.models import Release, Run, Site
 from vpsctl.docker_engine.types import ContainerSummary
 from vpsctl.errors import Failed, Unavailable, VpsctlError
@@ -18,6 +18,7 @@ from vpsctl.hosts.site_state import UNSCALED, SiteState, judge_site
 from vpsctl.run_history import find_interrupted
 from vpsctl.sites import naming
 from vpsctl.sites.adopt.record import label_all
+from vpsctl.sites.due import due
 
 RESUMABLE = ("deploy", "rollback")
 """Runs that `deploy resume` or `abort` settles."""
@@ -45,7 +46,7 @@ class _Intent:
     """What only Postgres knows of a site."""
 
     source: str
-    pending: bool
+    pending: tuple[str, ...]
     interrupted: tuple[int, ...]
     scale: Mapping[str, int]
 
@@ -107,16 +108,16 @@ def _domains(app: App, notes: list[str]) -> Mapping[str, tuple[str, ...]]:
 
 def _intents(app: App, notes: list[str]) -> Mapping[str, _Intent]:
     try:
-        outdated = {site for credential in list_credentials(app) for site in credential.outdated}
         with app.database.transaction() as session:
-            return _read_intents(session, outdated)
+            return _read_intents(session)
     except (Unavailable, Failed) as error:
         notes.append(f"sources, pending changes and runs are not shown: {error.message}")
         return {}
 
 
-def _read_intents(session: Session, outdated: Set[str]) -> Mapping[str, _Intent]:
-    """However many sites, one query, and two more for each run that goes on now."""
+def _read_intents(session: Session) -> Mapping[str, _Intent]:
+    """However many sites, four queries, and two more for each run that goes on now."""
+    stale = stale_credentials(session)
     interrupted: dict[str, list[int]] = defaultdict(list)
     for subject in session.scalars(select(Run.subject).where(Run.state == "running").distinct()):
         interrupted[subject] = [run.id for run in find_interrupted(session, subject) if run.kind in RESUMABLE]
@@ -124,7 +125,7 @@ def _read_intents(session: Session, outdated: Set[str]) -> Mapping[str, _Intent]
     return {
         site.name: _Intent(
             f"{site.source.get('kind', '')} {site.source.get('location', '')}".strip(),
-            release is None or site.name in outdated or site.environment != release.environment,
+            due(site, release, stale.get(site.name, ())),
             tuple(interrupted[site.name]),
             site.scale,
         )

@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from sqlalchemy.orm import Session
 
-from vpsctl import audit
 from vpsctl.app import App
+from vpsctl.audit.record import record
 from vpsctl.credentials.list import list_credentials
 from vpsctl.db.models import Site
 from vpsctl.errors import Conflict, Invalid
-from vpsctl.projects import ensure_project
+from vpsctl.projects.find import ensure_project
 from vpsctl.secret import Secret
 from vpsctl.sites.adopt.record import forget_adoption
 from vpsctl.sites.compose.granted import credentials_named
@@ -71,7 +71,7 @@ def _add_fetched(app: App, source: Source, *, name: str | None, project: str | N
     # Its name stands in a file that is yet to be fetched, and another site's cache must not be touched meanwhile.
     cache = app.settings.home / "sources" / f"add-{secrets.token_hex(4)}"
     try:
-        fetched = fetch(app, cache.name, source, ref=None, log=_quiet)
+        fetched = fetch(app, cache.name, source, ref=None, project=project, log=_quiet)
         added = register(app, fetched, name=name, project=project, inferred=inferred)
         if cache.is_dir():
             cache.replace(cache.with_name(added.site))
@@ -116,12 +116,13 @@ def register(app: App, fetched: Fetched, *, name: str | None, project: str | Non
     group = project or shape.project or "default"
     with app.database.transaction() as session:
         _check_free(session, chosen)
-        project_id = ensure_project(session, app.actor, group)
+        project_id, made = ensure_project(session, group)
         session.add(Site(name=chosen, project_id=project_id, source=to_document(fetched.source), environment={}, scale={}))
         session.flush()
         # What an adoption or a removal that was killed has left under this name is none of this site's.
         forget_adoption(app.settings.home, chosen)
-        audit.record(session, app.actor, "site.add", f"site:{chosen}", {"source": fetched.source.location})
+        fields = {"source": fetched.source.location, "project": group, "project_made": made}
+        record(app, session, "site.add", f"site:{chosen}", fields)
     missing = _missing(app, fetched.compose)
     return Added(chosen, group, fetched.source.location, shape.services, shape.domains, missing, inferred)
 

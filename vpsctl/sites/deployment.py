@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from vpsctl import audit
 from vpsctl.app import App
 from vpsctl.db.lock import Lock
 from vpsctl.db.models import Site
 from vpsctl.docker_engine.types import Image
 from vpsctl.errors import Failed, Unavailable, VpsctlError
-from vpsctl.runs import RunLog
 from vpsctl.sites import naming
 from vpsctl.sites.bake import bake
 from vpsctl.sites.collect import collect
@@ -91,13 +89,16 @@ def carry_out(
     try:
         with run.step("preflight"):
             notes = check(work)
+        asked, before = dict(run.detail), previous.number if previous else None
         with run.step("resolve") as step:
             work.images = _images(work, pull=pull, recorded=recorded)
             check_postgres_major(app.engine, work.spec, work.images, work.observe())
             images = {name: image.id for name, image in work.images.items()}
+            # Until here it was refused: images alone change nothing of the site.
+            run.acts(f"site.{run.kind}", f"site:{work.site}", release=work.release, previous=before, **asked)
             work.release_id = record_release(app, draft, number=work.release, images=images, run_id=run.id)
             step.detail["release"] = work.release
-            run.note(release=work.release, previous=previous.number if previous else None, before=previous)
+            run.note(release=work.release, previous=before, before=previous)
     except KeyboardInterrupt as error:
         error.add_note(still(work))
         raise
@@ -177,13 +178,12 @@ def _bring_up(work: Work) -> None:
 
 
 def _finish(work: Work) -> None:
-    """What may fail without taking the release back: garbage and the audit row."""
+    """What may fail without taking the release back: garbage and the ledger."""
     with work.run.step("collect") as step:
         try:
             mark_serving(work.app, work.task.site.id, work.release_id)  # at the switch Postgres may have been away
             gone = collect(work.app, work.site, retain=work.spec.intent.update.retain)
             step.detail.update(containers=gone.containers, images=gone.images)
-            record_audit(work.app, work.run, "deploy", work.site, work.release)
         except Unavailable as error:
             work.run.leave()
             raise Failed(
@@ -193,11 +193,6 @@ def _finish(work: Work) -> None:
         except (KeyboardInterrupt, SystemExit):
             work.run.leave()
             raise
-
-
-def record_audit(app: App, run: RunLog, action: str, site: str, release: int | None) -> None:
-    with app.database.transaction() as session:
-        audit.record(session, app.actor, action, f"site:{site}", {"release": release}, run_id=run.id)
 
 
 def _take_back(work: Work, error: BaseException) -> None:
@@ -234,7 +229,7 @@ def _undo(work: Work) -> None:
     try:
         if work.switched:
             unmark_serving(work.app, work.task.site.id, work.release, serving=result.serving)
-        record_audit(work.app, work.run, "deploy-undone", work.site, work.release)
+        work.run.audited["outcome"] = "undone"
     except Unavailable as error:
         # It is taken back; the next deploy finds the run open, sees that nothing is left to undo, and records it.
         work.run.leave()

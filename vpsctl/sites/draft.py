@@ -25,9 +25,14 @@ class Fetched:
     compose: str
 
 
-def fetch(app: App, site: str, source: Source, *, ref: str | None, log: Callable[[str], None]) -> Fetched:
-    """Make the source's files present and read the compose file. Raises as `checkout` does, and NotFound without one."""
-    token, key = _access(app, source)
+def fetch(
+    app: App, site: str, source: Source, *, ref: str | None, project: str | None, log: Callable[[str], None]
+) -> Fetched:
+    """Make the source's files present and read the compose file, with the credential that `project` has for it.
+
+    Raises as `checkout` does, and NotFound without a compose file.
+    """
+    token, key = _access(app, source, project)
     place = checkout(source, app.settings.home / "sources" / site, ref=ref, token=token, deploy_key=key)
     if place.commit:
         log(
@@ -46,8 +51,9 @@ def make_draft(
     app: App, site: Site, *, ref: str | None, image: str | None, log: Callable[[str], None] = lambda _: None
 ) -> Draft:
     """Everything of the next release but its images."""
-    fetched = fetch(app, site.name, from_document(site.source), ref=ref, log=log)
-    return draft_from(app, site, fetched, image=image)
+    project = project_of(app, site)
+    fetched = fetch(app, site.name, from_document(site.source), ref=ref, project=project, log=log)
+    return draft_from(app, site, fetched, project=project, image=image)
 
 
 def with_files(app: App, site: Site, draft: Draft) -> Draft:
@@ -55,14 +61,13 @@ def with_files(app: App, site: Site, draft: Draft) -> Draft:
     commit = draft.source.get("commit")
     if draft.directory is None or draft.directory.is_dir() or not commit:
         return draft
-    fetched = fetch(app, site.name, from_document(site.source), ref=commit, log=lambda _: None)
+    fetched = fetch(app, site.name, from_document(site.source), ref=commit, project=draft.project, log=lambda _: None)
     return replace(draft, directory=fetched.checkout.directory)
 
 
-def draft_from(app: App, site: Site, fetched: Fetched, *, image: str | None = None) -> Draft:
+def draft_from(app: App, site: Site, fetched: Fetched, *, project: str, image: str | None = None) -> Draft:
     place = fetched.checkout
     names = credentials_named(fetched.compose)
-    project = project_of(app, site)
     found = read_credentials(app, names, project=project)
     return Draft(
         site=site.name,
@@ -85,11 +90,11 @@ def draft_from(app: App, site: Site, fetched: Fetched, *, image: str | None = No
     )
 
 
-def _access(app: App, source: Source) -> tuple[Secret | None, Secret | None]:
+def _access(app: App, source: Source, project: str | None) -> tuple[Secret | None, Secret | None]:
     """The token (https) or the deploy key (ssh) that the source names."""
     if source.credential is None:
         return None, None
-    secret, _ = read_credentials(app, [source.credential])[source.credential]
+    secret, _ = read_credentials(app, [source.credential], project=project)[source.credential]
     kind = transport(source.location)
     if kind == "ssh":
         return None, secret

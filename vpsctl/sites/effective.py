@@ -11,9 +11,11 @@ EVERYWHERE = ""
 
 
 def with_environment(
-    spec: SiteSpec, variables: Mapping[str, Mapping[str, str]], credentials: Mapping[str, Secret]
+    spec: SiteSpec, variables: Mapping[str, Mapping[str, str]], credentials: Mapping[str, Mapping[str, Secret]]
 ) -> SiteSpec:
     """`spec` with the granted credentials and the site's own variables in the services that get them.
+
+    `credentials`: {name: the variables it gives (`kinds.fields.variables`)}.
 
     A name that the compose file sets itself keeps the file's value, since that may use the variable inside a longer
     text. Grants and variables without a service go to the web service, or to the only one there is.
@@ -23,7 +25,7 @@ def with_environment(
     for grant in spec.intent.secrets:
         for name in grant.services or ((main,) if main else ()):
             if name in extra and grant.name in credentials:
-                extra[name][grant.name] = credentials[grant.name]
+                extra[name].update(credentials[grant.name])
     for owner, values in variables.items():
         receiver = owner or main
         if receiver in extra:

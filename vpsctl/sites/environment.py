@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vpsctl import audit
 from vpsctl.app import App
+from vpsctl.audit.record import record
 from vpsctl.errors import Invalid, NotFound
 from vpsctl.sites.effective import EVERYWHERE
 from vpsctl.sites.lookup import current_release, get_site
@@ -70,4 +70,4 @@ def _change(app: App, site: str, service: str | None, values: Mapping[str, str |
             **({key: present} if present else {}),
         }
         fields = {"names": sorted(values), "service": service}
-        audit.record(session, app.actor, action, f"site:{site}", fields)
+        record(app, session, action, f"site:{site}", fields)

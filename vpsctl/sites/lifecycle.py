@@ -10,7 +10,7 @@ from vpsctl.errors import Conflict, NotFound
 from vpsctl.proxy.types import Upstreams
 from vpsctl.runs import Report, RunLog, ignore, start_run
 from vpsctl.sites import naming
-from vpsctl.sites.deployment import previous_of, record_audit, site_lock, site_row
+from vpsctl.sites.deployment import previous_of, site_lock, site_row
 from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import Observed, is_up, observe
 from vpsctl.sites.probe import labelled_target, wait_until_serving
@@ -38,12 +38,12 @@ def start_site(app: App, site: str, *, report: Report = ignore) -> Acted:
             current = _current(app, row)
             wanted = current_containers(observe(app, names), current)
             started = [item for item in wanted if not is_up(item)]
+            run.acts("site.start", f"site:{site}")
             with run.step("start"):
                 for item in started:
                     app.engine.start(item.id)
                 _await_web(app, wanted)
                 _reconnect(app, names, current.number, wanted)
-            record_audit(app, run, "start", site, None)
             return Acted(site, tuple(item.name for item in started))
 
 
@@ -56,11 +56,11 @@ def stop_site(app: App, site: str, *, service: str | None = None, report: Report
             running = [item for item in observed.containers if is_up(item) and _is_of(item, service)]
             if service and not running:
                 raise NotFound(f"{site} has no running service {service}", hint=f"vpsctl site show {site}")
+            run.acts("site.stop", f"site:{site}", service=service)
             with run.step("stop"):
                 # Web containers first, so that nothing is served half by a site whose database is gone.
                 stop_all(app.engine, [item for item in running if item.labels.get(naming.ROLE) == "web"])
                 stop_all(app.engine, [item for item in running if item.labels.get(naming.ROLE) != "web"])
-            record_audit(app, run, "stop", site, None)
             return Acted(site, tuple(item.name for item in running))
 
 
@@ -76,10 +76,10 @@ def restart_site(app: App, site: str, *, service: str | None = None, report: Rep
             wanted = [item for item in every if _is_of(item, service)]
             if not wanted:
                 raise NotFound(f"{site} has no service {service}", hint=f"vpsctl site show {site}")
+            run.acts("site.restart", f"site:{site}", service=service)
             with run.step("restart"):
                 _reconnect(app, names, current.number, [item for item in every if is_up(item)])
                 _restart_each(app, names, wanted, run)
-            record_audit(app, run, "restart", site, None)
             return Acted(site, tuple(item.name for item in wanted))
 
 

@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import select
 
 from vpsctl.app import App
+from vpsctl.credentials.usage import stale_credentials
 from vpsctl.db.models import Project, Release, Site
 from vpsctl.sites.compose.outline import outline
+from vpsctl.sites.due import due
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,12 @@ class SiteInfo:
     """Of that release."""
     deployed: datetime | None
     maintenance: bool
+    pending: tuple[str, ...]
+    """Why a deploy is due: see `sites.due`."""
 
 
 def list_sites(app: App) -> list[SiteInfo]:
-    """By name. One query; the engine is not asked (`vpsctl status` is what runs)."""
+    """By name. Three queries; the engine is not asked (`vpsctl status` is what runs)."""
     query = (
         select(Site, Project.slug, Release)
         .join(Project, Project.id == Site.project_id)
@@ -32,6 +36,7 @@ def list_sites(app: App) -> list[SiteInfo]:
         .order_by(Site.name)
     )
     with app.database.transaction() as session:
+        stale = stale_credentials(session)
         return [
             SiteInfo(
                 site.name,
@@ -41,6 +46,7 @@ def list_sites(app: App) -> list[SiteInfo]:
                 outline(release.compose).domains if release else (),
                 release.served_at if release else None,
                 site.maintenance is not None,
+                due(site, release, stale.get(site.name, ())),
             )
             for site, slug, release in session.execute(query)
         ]

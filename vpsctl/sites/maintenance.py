@@ -2,9 +2,13 @@
 
 import html
 from dataclasses import dataclass
+from functools import partial
 
-from vpsctl import audit
+from sqlalchemy.orm import Session
+
 from vpsctl.app import App
+from vpsctl.audit.record import record
+from vpsctl.db.session import before_commit
 from vpsctl.sites.lookup import get_site
 
 DEFAULT = "We are making this better, and will be back shortly."
@@ -31,17 +35,28 @@ def set_maintenance(app: App, site: str, message: str | None) -> Maintenance:
     with app.database.transaction() as session:
         row = get_site(session, site)
         row.maintenance = message
-        _put(app, site, message)
-        audit.record(session, app.actor, "site.maintenance", f"site:{site}", {"on": message is not None})
+        record(app, session, "site.maintenance", f"site:{site}", {"on": message is not None})
+        before_commit(session, partial(_put_written, app, site, message))
     return Maintenance(site, message is not None, message)
 
 
-def restore_page(app: App, site: str) -> None:
-    """Show the page again where the ledger says so and the proxy's files were lost, wiped or forgotten with a route."""
+def restore_page(app: App, site: str) -> bool:
+    """Show the page again where the ledger says so and the proxy's files were lost, wiped or forgotten with a route.
+
+    True when it was written.
+    """
     with app.database.transaction() as session:
         message = get_site(session, site).maintenance
-    if message and app.proxy.maintained(site) is None:
-        _put(app, site, message)
+    if not message or app.proxy.maintained(site) is not None:
+        return False
+    _put(app, site, message)
+    return True
+
+
+def _put_written(app: App, site: str, message: str | None, session: Session) -> None:
+    """Once the ledger has taken the change and its audit row: the page is what no rollback takes back."""
+    session.flush()
+    _put(app, site, message)
 
 
 def _put(app: App, site: str, message: str | None) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from vpsctl import audit
 from vpsctl.app import App
+from vpsctl.audit.record import record
 from vpsctl.errors import Invalid
 from vpsctl.sites.add import check_readable
 from vpsctl.sites.compose.outline import outline
 from vpsctl.sites.draft import fetch
 from vpsctl.sites.lookup import get_site
+from vpsctl.sites.snapshot import project_of
 from vpsctl.sites.sources.source import Source, shown, to_document
 
 
@@ -25,8 +26,9 @@ def move_site(app: App, site: str, source: Source) -> Moved:
     Raises NotFound without the site, Invalid when the source's compose file is of another name or wrong.
     """
     with app.database.transaction() as session:
-        before = str(get_site(session, site).source.get("location", ""))
-    fetched = fetch(app, site, source, ref=None, log=lambda _: None)
+        row = get_site(session, site)
+    before = str(row.source.get("location", ""))
+    fetched = fetch(app, site, source, ref=None, project=project_of(app, row), log=lambda _: None)
     name = outline(fetched.compose).name
     if name not in (None, site):
         place = shown(source.location)
@@ -35,5 +37,5 @@ def move_site(app: App, site: str, source: Source) -> Moved:
     with app.database.transaction() as session:
         get_site(session, site).source = to_document(source)
         fields = {"before": shown(before), "source": shown(source.location)}
-        audit.record(session, app.actor, "site.move", f"site:{site}", fields)
+        record(app, session, "site.move", f"site:{site}", fields)
     return Moved(site, before, source.location)

@@ -89,7 +89,7 @@ def _wanted(app: App, resolved: Resolved, names: Names, number: int) -> dict[str
         found = app.engine.find_image(service.image) if service.image and not service.build else None
         images[service.name] = found.id if found else "to be resolved"
     wanted = wanted_containers(resolved.spec, Placement(names, number, images, resolved.draft.directory))
-    return {name: tuple(with_config_label(item, app.vault.fingerprint) for item in specs) for name, specs in wanted.items()}
+    return {name: tuple(with_config_label(item, app.fingerprint) for item in specs) for name, specs in wanted.items()}
 
 
 def _image_step(app: App, resolved: Resolved, service: Service, *, pull: bool) -> ImageStep:

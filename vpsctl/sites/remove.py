@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import dataclass
 
-from vpsctl import audit
 from vpsctl.app import App
 from vpsctl.db.models import Site
 from vpsctl.errors import Unavailable
@@ -33,6 +32,7 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
     with site_lock(app, site) as lock:
         row = site_row(app, site)
         with start_run(app, "remove", site, detail={"with_data": with_data}, report=report, lock=lock) as run:
+            run.acts("site.remove", f"site:{site}", with_data=with_data)
             with run.step("route"):
                 close_route(app, site)
             with run.step("containers"):
@@ -49,7 +49,7 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
                     app.engine.remove_volume(volume)
             with app.database.transaction() as session:
                 session.delete(session.get_one(Site, row.id))
-                audit.record(session, app.actor, "site.remove", f"site:{site}", {"with_data": with_data}, run.id)
+                run.record(session)
             forget_adoption(app.settings.home, site)
             shutil.rmtree(app.settings.home / "sources" / site, ignore_errors=True)
             return Removed(site, count, volumes if with_data else (), () if with_data else volumes, left)

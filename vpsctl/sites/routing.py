@@ -7,6 +7,7 @@ from typing import cast
 from sqlalchemy import select
 
 from vpsctl.app import App
+from vpsctl.audit.outside import Act, acting
 from vpsctl.db.models import Release, Site
 from vpsctl.errors import Failed, Invalid, NotFound
 from vpsctl.proxy.types import Route, Tls, Upstreams
@@ -67,15 +68,25 @@ def _state(app: App, route: Route) -> RouteState:
 
 def sync_routes(app: App) -> Synced:
     """Every site's current release gets its route and, where they are missing, its upstreams; other routes of ours go."""
+    with acting(app, "proxy.sync", "proxy:caddy") as act:
+        act.changed = False
+        return _sync(app, act)
+
+
+def _sync(app: App, act: Act) -> Synced:
     known = {route.site: route for route in app.proxy.routes()}
     wanted = _wanted(app)
+    pages = [site for site, route in sorted(wanted.items()) if route and restore_page(app, site)]
     restored = tuple(sorted(site for site in wanted if _restore(app, site)))
+    act.changed = bool(pages or restored)
     gone = sorted(known.keys() - wanted.keys())
     removed = tuple(site for site in gone if not app.database.lock_held(f"site:{site}"))
     routes = {site: route or known.get(site) or _labelled_route(app, site) for site, route in wanted.items()}
     reloaded = app.proxy.ensure_routes([route for route in routes.values() if route], remove=removed)
     for site in removed:
         app.proxy.forget(site)
+    act.changed = bool(pages or restored or removed or reloaded)
+    act.fields.update(pages=pages, restored=restored, removed=removed, reloaded=reloaded)
     unread = tuple(sorted(site for site, route in wanted.items() if route is None))
     return Synced(tuple(sorted(site for site, route in routes.items() if route)), removed, restored, reloaded, unread)
 
@@ -96,7 +107,6 @@ def _wanted(app: App) -> dict[str, Route | None]:
             continue
         if spec.intent.web is not None and spec.intent.web.domains:
             routes[site.name] = Route(site.name, spec.intent.web.domains, spec.intent.web.tls, hold_time(spec))
-        restore_page(app, site.name)
     return routes
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from vpsctl import audit
 from vpsctl.app import App
 from vpsctl.db.models import Release, Site
 from vpsctl.docker_engine.types import Container, ContainerSpec
@@ -49,11 +48,12 @@ def scale(app: App, site: str, service: str, count: int, *, report: Report = ign
         with start_run(app, "scale", site, detail={"service": service, "count": count}, report=report, lock=lock) as run:
             work = _work(Task(app, run, lock, row), release, service, count)
             before = len([item for item in work.observe().running(service) if release_of(item.labels) == work.release])
+            run.acts("site.scale", f"site:{site}", service=service, count=count, before=before)
             with run.step("scale"):
                 _apply(work, service)
             with app.database.transaction() as session:
                 session.get_one(Site, row.id).scale = {**row.scale, service: count}
-                audit.record(session, app.actor, "site.scale", f"site:{site}", {"service": service, "count": count}, run.id)
+                run.record(session)
             return Scaled(site, service, before, count)
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from vpsctl.errors import Conflict, Failed, Invalid, NotFound
 from vpsctl.proxy.types import Route
 from vpsctl.run_history import RunInfo, find_interrupted
 from vpsctl.runs import Report, alive, ignore, resume_run
-from vpsctl.sites.deployment import complete, previous_of, record_audit, roll, site_lock, site_row
+from vpsctl.sites.deployment import complete, previous_of, roll, site_lock, site_row
 from vpsctl.sites.images import recorded_images
 from vpsctl.sites.releases import mark_serving, unmark_serving
 from vpsctl.sites.snapshot import draft_of, resolve
@@ -23,6 +24,8 @@ from vpsctl.sites.work import Previous, Task, Work
 
 KINDS = ("deploy", "rollback", "scale", "start", "stop", "restart", "remove")
 """Runs that hold the site's lock while they go on."""
+ACTIONS = {True: "site.resume", False: "site.abort", None: "site.settle"}
+"""By `forward`: what settling is called in the audit trail."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,20 @@ def _settle(app: App, site: Site, lock: Lock, info: RunInfo, report: Report, *, 
         release = session.scalar(select(Release).where(Release.run_id == info.id))
     with resume_run(app, info.id, report=report, lock=lock) as run:
         task = Task(app, run, lock, site)
+        number = release.number if release else None
+        act = partial(run.acts, ACTIONS[forward], f"site:{site.name}", kind=info.kind, release=number, begun_by=info.actor)
+        if not forward:
+            act()
         previous = previous_of(app, site)
         if release is None or (previous is not None and previous.number > release.number):
             # Killed before anything was made but images; or a later release serves, which may use what this one made.
+            act()
             run.undone()
             return Settled(site.name, run.id, "undone", previous.number if previous else None)
         switched = _has_switched(task, release)
         if forward or (forward is None and switched):
             work = _taken_up(task, release, switched=switched, leave=bool(forward))
+            act()
             deployment = complete(work) if switched else roll(work)
             return Settled(site.name, run.id, "finished", deployment.release)
         return _go_back(task, release)
@@ -139,7 +148,6 @@ def _go_back(task: Task, release: Release) -> Settled:
         with run.step("undo"):
             result = undo(app, task.names, release=release.number, previous=_previous(task))
             unmark_serving(app, site.id, release.number, serving=result.serving)
-            record_audit(app, run, "deploy-undone", site.name, release.number)
     except BaseException:
         run.leave()
         raise

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import select
 
 from vpsctl.app import App
-from vpsctl.credentials.list import list_credentials
+from vpsctl.credentials.usage import stale_credentials
 from vpsctl.db.models import Port
 from vpsctl.docker_engine.types import Container
 from vpsctl.run_history import RunInfo
 from vpsctl.sites import naming
 from vpsctl.sites.compose.outline import outline
+from vpsctl.sites.due import due
 from vpsctl.sites.lookup import current_release, get_site
 from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import observe
@@ -50,7 +51,7 @@ class SiteDetail:
     environment: Mapping[str, Mapping[str, str]]
     scale: Mapping[str, int]
     pending: tuple[str, ...]
-    """Why a deploy is due: variables or credentials that changed."""
+    """Why a deploy is due: see `sites.due`."""
     interrupted: tuple[int, ...]
     """Runs that were killed: `deploy resume` or `abort`."""
     maintenance: str | None
@@ -62,6 +63,7 @@ def show_site(app: App, site: str) -> SiteDetail:
     with app.database.transaction() as session:
         row = get_site(session, site)
         release = current_release(session, row)
+        pending = due(row, release, stale_credentials(session).get(site, ()))
         ports = list(session.scalars(select(Port).where(Port.site_id == row.id)))
     observed = observe(app, names)
     runs: list[RunInfo] = interrupted(app, site)
@@ -78,7 +80,7 @@ def show_site(app: App, site: str) -> SiteDetail:
         credentials=release.credentials if release else {},
         environment=row.environment,
         scale=row.scale,
-        pending=_pending(app, site, row.environment, release.environment if release else None),
+        pending=pending,
         interrupted=tuple(run.id for run in runs),
         maintenance=row.maintenance,
     )
@@ -95,10 +97,3 @@ def _container(item: Container) -> ContainerInfo:
         item.memory,
         item.started,
     )
-
-
-def _pending(app: App, site: str, wanted: Mapping[str, Any], live: Mapping[str, Any] | None) -> tuple[str, ...]:
-    if live is None:
-        return ("it was never deployed",)
-    changed = ("variables changed",) if wanted != live else ()
-    return changed + tuple(f"credential {item.name} changed" for item in list_credentials(app) if site in item.outdated)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vpsctl.app import App
-from vpsctl.credentials.read import read_credentials
+from vpsctl.credentials.kinds.fields import variables
+from vpsctl.credentials.read import open_credentials
 from vpsctl.db.models import Project, Release, Site
 from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
@@ -15,7 +16,8 @@ from vpsctl.settings import Settings
 from vpsctl.sites.compose.read import env_files, read_site
 from vpsctl.sites.compose.spec import Allowances, SiteSpec
 from vpsctl.sites.effective import EVERYWHERE, with_environment, with_scale
-from vpsctl.vault.sealed import binding, pack, unpack
+from vpsctl.vault.bindings import release_files
+from vpsctl.vault.sealed import pack, unpack
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ def read_env_files(text: str, directory: Path | None) -> dict[str, str]:
 def resolve(app: App, draft: Draft) -> Resolved:
     """Interpolate, grant and scale. Raises Invalid or NotFound naming the variable or credential that is missing."""
     everywhere = draft.environment.get(EVERYWHERE, {})
-    granted = read_credentials(app, list(draft.credentials), project=draft.project, versions=draft.credentials)
-    secrets = {name: secret for name, (secret, _) in granted.items()}
+    opened = open_credentials(app, list(draft.credentials), project=draft.project, versions=draft.credentials)
+    granted = {name: variables(name, item.kind, item.value) for name, item in opened.items()}
+    secrets = {name: value for group in granted.values() for name, value in group.items()}
     spec = read_site(
         draft.compose,
         variables={**everywhere, **secrets},
@@ -82,7 +85,7 @@ def resolve(app: App, draft: Draft) -> Resolved:
         allow=allowances(app.settings),
         site=draft.site,
     )
-    spec = with_scale(with_environment(spec, draft.environment, secrets), draft.scale)
+    spec = with_scale(with_environment(spec, draft.environment, granted), draft.scale)
     if draft.image:
         spec = _with_image(spec, draft.image)
     files = tuple(
@@ -125,15 +128,12 @@ def seal_files(app: App, site: Site, number: int, files: Mapping[str, str]) -> b
     """env_file contents as kept with the release: encrypted, since they hold passwords."""
     if not files:
         return None
-    return pack(app.vault.encrypt(json.dumps(dict(files)).encode(), binding=_binding(site, number)))
+    return pack(app.vault.encrypt(json.dumps(dict(files)).encode(), binding=release_files(site.id, number)))
 
 
 def open_files(app: App, site: Site, release: Release) -> dict[str, str]:
     if release.files is None:
         return {}
-    contents: dict[str, str] = json.loads(app.vault.decrypt(unpack(release.files), binding=_binding(site, release.number)))
+    bound = release_files(site.id, release.number)
+    contents: dict[str, str] = json.loads(app.vault.decrypt(unpack(release.files), binding=bound))
     return contents
-
-
-def _binding(site: Site, number: int) -> bytes:
-    return binding("release-files", site.id, number)

@@ -91,7 +91,7 @@ class Work:
 
     def decide(self) -> None:
         """Plan from what is wanted and what stands now; repeated when a killed deploy is taken up again."""
-        fingerprint = self.app.vault.fingerprint
+        fingerprint = self.app.fingerprint
         wanted = wanted_containers(self.spec, self.place())
         self.wanted = {name: tuple(with_config_label(item, fingerprint) for item in specs) for name, specs in wanted.items()}
         observed = self.observe()

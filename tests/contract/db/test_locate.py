@@ -22,9 +22,10 @@ def test_the_foundation_is_behind_a_socket_with_a_private_password(home: Path) -
     assert made
     assert ensure_password(Settings(home=home)) == (password, False)
     assert stat.S_IMODE((home / "postgres-password").stat().st_mode) == 0o600
-    url = driver_url(find_url(Settings(home=home)))
-    assert (url.username, url.password, url.database, url.host) == ("vpsctl", password.reveal(), "vpsctl", None)
-    assert url.query == {"host": str(home / "postgres")}
+    for owner, login in ((False, "vpsctl_app"), (True, "vpsctl")):
+        url = driver_url(find_url(Settings(home=home), owner=owner))
+        assert (url.username, url.password, url.database, url.host) == (login, password.reveal(), "vpsctl", None)
+        assert url.query == {"host": str(home / "postgres")}
     assert len(password.reveal()) >= 43
 
 

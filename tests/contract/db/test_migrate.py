@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import ProgrammingError
 
 from vpsctl.db.migrate import find_migrations, head_version, migrate, schema_version
 from vpsctl.db.models import Base
@@ -21,7 +22,7 @@ from vpsctl.errors import Conflict
 
 @pytest.fixture
 def empty(empty_database_url: str) -> Iterator[Database]:
-    with closing(Database(empty_database_url)) as database:
+    with closing(Database(empty_database_url, owner=True)) as database:
         yield database
 
 
@@ -59,19 +60,26 @@ def test_the_migrations_make_exactly_the_models(database: Database) -> None:
 
 def test_two_at_once_go_one_after_the_other(empty_database_url: str) -> None:
     def one() -> bool:
-        with closing(Database(empty_database_url)) as database:
+        with closing(Database(empty_database_url, owner=True)) as database:
             return migrate(database)
 
     with ThreadPoolExecutor(3) as pool:
         assert sorted(pool.map(lambda _: one(), range(3))) == [False, False, True]
 
 
-def test_a_schema_newer_than_this_vpsctl_is_left_alone(database: Database) -> None:
-    with database.transaction() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Conflict, match="the schema is at 9999, which this vpsctl does not know"):
-        migrate(database)
-    assert schema_version(database) == "9999"
+def test_a_schema_newer_than_this_vpsctl_is_left_alone(database_url: str) -> None:
+    with closing(Database(database_url, owner=True)) as owner:
+        with owner.transaction() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(Conflict, match="the schema is at 9999, which this vpsctl does not know"):
+            migrate(owner)
+        assert schema_version(owner) == "9999"
+
+
+def test_the_role_that_vpsctl_works_as_cannot_change_the_schema(database: Database) -> None:
+    for statement in ("CREATE TABLE mine (id int)", "DROP TABLE sites", "UPDATE alembic_version SET version_num = '1'"):
+        with pytest.raises(ProgrammingError, match="permission denied|must be owner"), database.transaction() as session:
+            session.execute(text(statement))
 
 
 def test_an_installed_package_carries_its_own_migrations(tmp_path: Path, empty_database_url: str) -> None:
@@ -81,7 +89,7 @@ def test_an_installed_package_carries_its_own_migrations(tmp_path: Path, empty_d
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from vpsctl.db.migrate import find_migrations, migrate\nfrom vpsctl.db.session import Database\n"
-        "database = Database(sys.stdin.read())\nprint(find_migrations(), migrate(database))\ndatabase.close()"
+        "database = Database(sys.stdin.read(), owner=True)\nprint(find_migrations(), migrate(database))\ndatabase.close()"
     )
     argv = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(argv, input=empty_database_url, text=True, capture_output=True, check=True, cwd=tmp_path)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ from vpsctl.app import Actor, App
 from vpsctl.runs import start_run
 from vpsctl.secret import Secret
 from vpsctl.settings import Settings
-settings = Settings(home=Path("/nonexistent"), postgres_url=Secret(sys.stdin.readline().strip()))
+settings = Settings(home=Path(sys.argv[1]), postgres_url=Secret(sys.stdin.readline().strip()))
 with App(settings, Actor("other", "cli")) as app, start_run(app, "deploy", "shop", detail={"ref": "v2"}) as run:
     with run.step("build"):
         run.log("built")
@@ -30,10 +31,10 @@ with App(settings, Actor("other", "cli")) as app, start_run(app, "deploy", "shop
 
 
 @pytest.fixture
-def killed(database_url: str) -> Iterator[tuple[int, int]]:
+def killed(database_url: str, home: Path) -> Iterator[tuple[int, int]]:
     """The run and the process id of one that was killed in its second step."""
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", RUN], stdin=pipe, stdout=pipe, text=True) as child:
+    with subprocess.Popen([sys.executable, "-c", RUN, str(home)], stdin=pipe, stdout=pipe, text=True) as child:
         assert child.stdin
         assert child.stdout
         child.stdin.write(f"{database_url}\n")

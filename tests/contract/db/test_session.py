@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
-from tests.postgres import break_connections
-from vpsctl import audit
-from vpsctl.app import Actor
+from tests.postgres import break_connections, execute
+from vpsctl.app import App
+from vpsctl.audit.record import record
 from vpsctl.db.models import Audit, Project, Run
 from vpsctl.db.session import Database
 from vpsctl.errors import Conflict, Failed, Invalid, Unavailable
@@ -53,9 +53,9 @@ def test_a_broken_constraint_is_a_conflict_without_the_values_of_the_statement(d
     assert "hunter22" not in str(caught.value.__cause__)
 
 
-def test_a_broken_constraint_found_at_commit_is_a_conflict_too(database: Database) -> None:
+def test_a_broken_constraint_found_at_commit_is_a_conflict_too(database: Database, database_url: str) -> None:
+    execute(database_url, "CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     with pytest.raises(Conflict), database.transaction() as session:
-        session.execute(text("CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
         session.execute(text("INSERT INTO late VALUES (1), (1)"))
 
 
@@ -113,11 +113,9 @@ def test_without_the_schema_the_way_to_it_is_named(empty_database_url: str) -> N
     assert caught.value.hint == "vpsctl init"
 
 
-def test_a_secret_never_reaches_a_json_column(database: Database) -> None:
+def test_a_secret_never_reaches_a_json_column(app: App, database: Database) -> None:
     with database.transaction() as session:
-        audit.record(
-            session, Actor("test", "cli"), "test", "x", {"value": Secret("hunter22"), "nested": [Secret("hunter22")]}
-        )
+        record(app, session, "test", "x", {"value": Secret("hunter22"), "nested": [Secret("hunter22")]})
         detail = {"value": Secret("hunter22")}
         session.add(
             Run(kind="k", subject="s", state="running", actor="a", door="cli", host="h", pid=1, born=1, detail=detail)

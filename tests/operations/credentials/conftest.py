@@ -6,7 +6,7 @@ import pytest
 
 from vpsctl.app import App
 from vpsctl.db.models import Release, Site
-from vpsctl.projects import ensure_project
+from vpsctl.projects.find import ensure_project
 
 Deploy = Callable[[str, str, Mapping[str, int]], None]
 
@@ -17,16 +17,24 @@ def deployed(app: App) -> Deploy:
 
     def deploy(name: str, project: str, credentials: Mapping[str, int]) -> None:
         with app.database.transaction() as session:
-            project_id = ensure_project(session, app.actor, project)
+            project_id, _ = ensure_project(session, project)
             site = session.query(Site).filter_by(name=name).one_or_none()
             site = site or Site(name=name, project_id=project_id, source={})
             session.add(site)
             session.flush()
             number = session.query(Release).filter_by(site_id=site.id).count() + 1
-            texts = {"source": {}, "compose": "", "images": {}, "environment": {}, "scale": {}}
+            texts = {"source": {}, "compose": "services: {app: {}}", "images": {}, "environment": {}, "scale": {}}
             release = Release(site_id=site.id, number=number, credentials=dict(credentials), **texts)
             session.add(release)
             session.flush()
             site.current_release_id = release.id
 
     return deploy
+
+
+@pytest.fixture(autouse=True)
+def projects(app: App) -> None:
+    """The brands that these tests put credentials into."""
+    with app.database.transaction() as session:
+        for slug in ("acme", "zeta"):
+            ensure_project(session, slug)

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from tests.operations.credentials.conftest import Deploy
+from tests.postgres import execute
 from vpsctl.app import App
+from vpsctl.credentials.kinds.generate import generate
 from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
 from vpsctl.credentials.remove import remove_credential
-from vpsctl.credentials.set import generate_value, set_credential
+from vpsctl.credentials.set import set_credential
 from vpsctl.db.models import Audit, Project
 from vpsctl.encoding import to_json
 from vpsctl.errors import Conflict, Invalid, NotFound
@@ -39,7 +41,7 @@ def test_every_value_comes_back_as_it_was(app: App, text: str) -> None:
 
 
 def test_generated_values_are_long_random_and_safe_to_paste() -> None:
-    made = {generate_value().reveal() for _ in range(200)}
+    made = {generate("password", None).reveal() for _ in range(200)}
     assert len(made) == 200
     assert all(len(one) == 43 and one.replace("-", "").replace("_", "").isalnum() and one[0] != "-" for one in made)
 
@@ -61,7 +63,7 @@ def test_what_is_no_variables_name_is_refused(app: App, name: str) -> None:
     ],
 )
 def test_a_value_no_container_can_get_is_refused_without_repeating_it(app: App, text: str, reason: str) -> None:
-    with pytest.raises(Invalid, match=f"the value of TOKEN {reason}") as caught:
+    with pytest.raises(Invalid, match=f"credential TOKEN: the value {reason}") as caught:
         set_credential(app, "TOKEN", Secret(text))
     assert "hunter22" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
 
@@ -98,11 +100,11 @@ def test_a_pinned_version_means_one_value_whatever_is_set_or_removed_later(app: 
 
 
 def test_changes_of_one_name_at_once_get_a_version_each(app: App) -> None:
-    places = [None, "acme", "blog"] * 4
+    places = [None, "acme", "zeta"] * 4
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(lambda place: set_credential(app, "TOKEN", Secret(f"of {place}"), project=place), places))
     assert sorted(info.version for info in made) == list(range(1, 13))
-    assert [value(app, "TOKEN", project=place) for place in (None, "acme", "blog")] == ["of None", "of acme", "of blog"]
+    assert [value(app, "TOKEN", project=place) for place in (None, "acme", "zeta")] == ["of None", "of acme", "of zeta"]
 
 
 def test_all_that_are_missing_are_named_at_once(app: App) -> None:
@@ -121,10 +123,9 @@ def test_the_list_shows_versions_and_users_but_no_value(app: App, deployed: Depl
     set_credential(app, "TOKEN", Secret("hunter44"), project="acme")
     everywhere, own = list_credentials(app)
     assert (everywhere.name, everywhere.project, everywhere.version, everywhere.versions) == ("TOKEN", None, 2, (1, 2))
-    assert everywhere.used_by == ("blog", "shop")
-    assert everywhere.outdated == ("shop",)
+    assert everywhere.used_by == everywhere.outdated == ("blog", "shop")
     assert everywhere.created_at <= everywhere.changed_at <= own.changed_at
-    assert (own.project, own.version, own.used_by, own.outdated) == ("acme", 3, (), ())
+    assert (own.project, own.version, own.used_by, own.outdated) == ("acme", 3, (), ("blog", "shop"))
     assert "hunter" not in to_json([everywhere, own])
 
 
@@ -179,26 +180,22 @@ def test_every_change_is_on_record_and_no_value_with_it(app: App, deployed: Depl
     deployed("shop", "acme", {"TOKEN": 2})
     remove_credential(app, "TOKEN", project="acme", force=True)
     assert trail(app) == [
-        ("project.create", "acme", {}),
-        ("credential.set", "acme/TOKEN", {"version": 1}),
-        ("credential.set", "acme/TOKEN", {"version": 2}),
-        ("credential.remove", "acme/TOKEN", {"versions": [1, 2], "used_by": ["shop"], "force": True}),
+        ("credential.set", "credential:acme/TOKEN", {"version": 1, "kind": "password", "fields": ["value"]}),
+        ("credential.set", "credential:acme/TOKEN", {"version": 2, "kind": "password", "fields": ["value"]}),
+        ("credential.remove", "credential:acme/TOKEN", {"versions": [1, 2], "used_by": ["shop"], "force": True}),
     ]
 
 
-def test_nothing_is_set_when_it_cannot_be_put_on_record(app: App) -> None:
-    with app.database.transaction() as session:
-        session.execute(text("ALTER TABLE audit ADD CONSTRAINT shut CHECK (false)"))
+def test_nothing_is_set_when_it_cannot_be_put_on_record(app: App, database_url: str) -> None:
+    execute(database_url, "ALTER TABLE audit ADD CONSTRAINT shut CHECK (false)")
     with pytest.raises(Conflict):
         set_credential(app, "TOKEN", Secret("x"), project="acme")
     assert list_credentials(app) == []
-    assert projects(app) == []
 
 
-def test_projects_exist_from_their_first_use(app: App, deployed: Deploy) -> None:
-    deployed("shop", "acme", {})
-    deployed("blog", "acme", {})
-    set_credential(app, "TOKEN", Secret("x"), project="zeta")
+def test_a_project_that_there_is_not_gets_no_credential(app: App) -> None:
+    with pytest.raises(NotFound, match="there is no project acmee"):
+        set_credential(app, "TOKEN", Secret("x"), project="acmee")
     assert projects(app) == ["acme", "zeta"]
     for slug in ("", "Acme", "a_b", "-a", "a-", "a" * 41, "a\n"):
         with pytest.raises(Invalid, match="is not a project's name"):

@@ -1,11 +1,14 @@
 """What someone who can write to the database can do to stored values: break them, never change them."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from tests.postgres import execute
 from vpsctl.app import App
 from vpsctl.credentials.read import read_credentials
+from vpsctl.credentials.remove import remove_credential
 from vpsctl.credentials.set import set_credential
+from vpsctl.db.models import Audit
 from vpsctl.errors import Failed, VpsctlError
 from vpsctl.secret import Secret
 from vpsctl.vault.key import create_key
@@ -30,6 +33,12 @@ def stored(app: App) -> App:
 def run(app: App, statement: str) -> None:
     with app.database.transaction() as session:
         session.execute(text(statement))
+
+
+def refusals(app: App) -> list[str]:
+    """What the audit trail says was refused."""
+    with app.database.transaction() as session:
+        return list(session.scalars(select(Audit.target).where(Audit.action == "credential.refused")))
 
 
 def read(app: App, name: str = "FIRST", project: str | None = None) -> str:
@@ -75,19 +84,46 @@ def test_a_changed_column_does_not_open(stored: App, column: str, change: str) -
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE credential_versions SET version = 3 WHERE credential_id = 1 AND version = 1",  # a rollback to the old value
+        "UPDATE credentials SET last_version = 1 WHERE id = 1",  # a rollback to the old value
+        "DELETE FROM credential_versions WHERE credential_id = 1 AND version = 2",
+        "UPDATE credentials SET kind = 'token' WHERE id = 1",
+        'UPDATE credentials SET details = \'{"url": "https://elsewhere"}\' WHERE id = 1',
+        "UPDATE credentials SET seal = NULL WHERE id = 1",
+        "UPDATE credentials SET seal = (SELECT seal FROM credentials WHERE id = 2) WHERE id = 1",
         "UPDATE credentials SET name = CASE name WHEN 'FIRST' THEN 'SECOND' ELSE 'FIRST' END WHERE project_id IS NULL",
-        "UPDATE credentials SET project_id = (SELECT id FROM projects), name = 'SECOND' WHERE id = 2",
+        "UPDATE credentials SET project_id = (SELECT id FROM projects WHERE slug = 'acme'), name = 'SECOND' WHERE id = 2",
         "UPDATE credential_versions SET key_id = '0123456789abcdef'",
     ],
 )
-def test_a_renamed_moved_or_renumbered_credential_does_not_open(stored: App, statement: str) -> None:
+def test_a_renamed_moved_or_renumbered_credential_does_not_open(stored: App, database_url: str, statement: str) -> None:
     if "CASE" in statement:  # the names are unique at every moment
-        run(stored, "DROP INDEX uq_credentials_name_everywhere")
+        execute(database_url, "DROP INDEX uq_credentials_name_everywhere")
     run(stored, statement)
-    name, project = ("SECOND", "acme") if "SELECT" in statement else ("FIRST", None)
+    name, project = ("SECOND", "acme") if "SELECT id FROM projects" in statement else ("FIRST", None)
     with pytest.raises(Failed):
         read(stored, name, project)
+    assert refusals(stored) == [f"credential:{'acme/' if project else ''}{name}"]
+
+
+@pytest.mark.parametrize("change", ["project_id = (SELECT id FROM projects WHERE slug = 'zeta')", "removed_at = now()"])
+def test_a_projects_own_that_was_hidden_does_not_give_way_to_the_machines(stored: App, change: str) -> None:
+    run(stored, f"UPDATE credentials SET {change} WHERE id = 3")
+    with pytest.raises(Failed, match="was altered"):
+        read(stored, project="acme")
+
+
+def test_an_old_version_under_a_new_number_is_not_the_newest(stored: App) -> None:
+    run(stored, "UPDATE credential_versions SET version = 9 WHERE credential_id = 1 AND version = 1")
+    assert read(stored) == "new"
+    with pytest.raises(Failed, match="was altered or moved"):
+        read_credentials(stored, ["FIRST"], versions={"FIRST": 9})
+
+
+def test_a_credential_that_was_altered_can_be_set_again_and_removed(stored: App) -> None:
+    run(stored, "UPDATE credentials SET last_version = 1 WHERE id IN (1, 3)")
+    assert set_credential(stored, "FIRST", Secret("again")).version == 4
+    remove_credential(stored, "FIRST", project="acme")
+    assert read(stored) == read(stored, project="acme") == "again"
 
 
 def test_another_master_key_is_told_by_name_and_opens_nothing(stored: App) -> None:
@@ -96,12 +132,12 @@ def test_another_master_key_is_told_by_name_and_opens_nothing(stored: App) -> No
     path.unlink()
     create_key(path)
     with App(stored.settings, stored.actor) as other:
-        with pytest.raises(
-            Failed, match=f"credential FIRST version 2: .* master key {first}, and .* is {other.vault.key_id}"
-        ):
-            read(other)
-        set_credential(other, "FIRST", Secret("set again"))
-        assert read(other) == "set again"
+        told = f"a stored value was encrypted with master key {first}, and {path} is {other.vault.key_id}"
+        for act in (lambda: read(other), lambda: set_credential(other, "FIRST", Secret("set again"))):
+            with pytest.raises(Failed) as caught:
+                act()
+            assert caught.value.message == told
+    assert read(stored) == "new"
 
 
 def test_the_database_holds_no_value_and_no_key(stored: App) -> None:

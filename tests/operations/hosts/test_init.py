@@ -12,10 +12,11 @@ import docker
 import pytest
 import redis
 from docker.models.containers import Container
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.machine import bare_machine, free_ports, initialised_machine
 from vpsctl.app import App
+from vpsctl.db.models import Audit
 from vpsctl.errors import Conflict, Invalid, Unavailable
 from vpsctl.hosts import foundation as foundation_file
 from vpsctl.hosts.init import InitStep, ensure_image, init
@@ -45,6 +46,11 @@ def lives(client: docker.DockerClient, app: App) -> dict[str, tuple[str, str]]:
     """Each container's id and when it was started: equal as long as nothing was made again or restarted."""
     found = {service: container(client, app, service) for service in SERVICES}
     return {service: (item.id or "", item.attrs["State"]["StartedAt"]) for service, item in found.items()}
+
+
+def audited(app: App) -> list[Audit]:
+    with app.database.transaction() as session:
+        return list(session.scalars(select(Audit).where(Audit.action == "host.init").order_by(Audit.id)))
 
 
 def changed(steps: tuple[InitStep, ...]) -> list[str]:
@@ -134,12 +140,20 @@ def test_stopped_half_way_again_and_again_it_goes_on_the_next_time(docker_client
                 init(app, stop)
         assert changed(init(app).steps) == ["schema"]
         assert changed(init(app).steps) == []
+        assert [(row.fields.get("outcome"), row.fields["changed"]) for row in audited(app)] == [
+            ("failed", ["state directory", "master key"]),
+            ("failed", ["Postgres password", "proxy files"]),
+            ("failed", ["ingress network"]),
+            ("failed", ["volumes", f"container {name}-caddy", f"container {name}-postgres"]),
+            ("failed", [f"container {name}-redis"]),
+            (None, ["schema"]),
+        ]
 
 
 def test_a_changed_definition_makes_only_that_container_again_and_keeps_its_data(
     machine: App, docker_client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with machine.database.transaction() as session:
+    with machine.owner_database.transaction() as session:
         session.execute(text("CREATE TABLE IF NOT EXISTS kept (value text)"))
         session.execute(text("INSERT INTO kept VALUES ('before')"))
     before = lives(docker_client, machine)
@@ -150,7 +164,7 @@ def test_a_changed_definition_makes_only_that_container_again_and_keeps_its_data
     after = lives(docker_client, machine)
     assert {service for service in SERVICES if after[service] != before[service]} == {"postgres"}
     assert container(docker_client, machine, "postgres").attrs["HostConfig"]["Memory"] == 500 * 1024**2
-    with machine.database.transaction() as session:
+    with machine.owner_database.transaction() as session:
         assert session.scalar(text("SELECT value FROM kept")) == "before"
 
 

@@ -84,20 +84,20 @@ def test_a_site_that_serves_and_what_postgres_adds(app: App, web: Web) -> None:
     assert site.domains == ("shop.example.com",)
     assert site.memory == 32 * 1024**2
     assert site.source == "directory /srv/shop"
-    assert site.pending is False
+    assert site.pending == ()
 
 
 def test_a_variable_set_since_the_release_is_pending(app: App) -> None:
-    record(app, "shop", environment={"": {"A": "1"}})
-    assert [site.pending for site in status(app).sites] == [True]
+    record(app, "shop", environment={"": {"A": "1"}, "worker": {"B": "2"}})
+    assert [site.pending for site in status(app).sites] == [("variable A", "variable worker.B")]
 
 
 def test_a_credential_set_since_the_release_is_pending(app: App) -> None:
     set_credential(app, "DB_PASSWORD", Secret("first"))
     record(app, "shop", credentials={"DB_PASSWORD": 1})
-    assert [site.pending for site in status(app).sites] == [False]
+    assert [site.pending for site in status(app).sites] == [()]
     set_credential(app, "DB_PASSWORD", Secret("second"))
-    assert [site.pending for site in status(app).sites] == [True]
+    assert [site.pending for site in status(app).sites] == [("DB_PASSWORD 1→2",)]
 
 
 def test_a_site_that_was_never_deployed_is_new(app: App) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.unit.compose.reading import app, refused, service
 from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
-from vpsctl.sites.compose.dotenv import parse_dotenv
 from vpsctl.sites.compose.read import read_site
+from vpsctl.variables.dotenv import parse_dotenv
 
 AS_WRITTEN = [
     "true", "yes", "no", "on", "off", "y", "1.0", "1.10", "012", "0x10", "0o14", "1_000", "1e3", "22:22", "190:20:30",

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.unit.compose.reading import app, refused, service, site
 from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
-from vpsctl.sites.compose.interpolate import Filled, fill, parse_template, wanted
 from vpsctl.sites.compose.read import env_files, variables_wanted
+from vpsctl.variables.interpolate import Filled, fill, parse_template, wanted
 
 VARIABLES = {"SET": "x", "EMPTY": "", "HOST": "db.internal"}
 

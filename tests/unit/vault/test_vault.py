@@ -1,7 +1,7 @@
 """The vault opens what it sealed, where it sealed it, and nothing else."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -10,30 +10,35 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vpsctl.errors import Failed
+from vpsctl.vault import bindings
+from vpsctl.vault.key import KeyFile, key_id
 from vpsctl.vault.sealed import Sealed, binding, pack, unpack
 from vpsctl.vault.vault import Vault
 
 PARTS = st.lists(st.text(max_size=8) | st.integers(), max_size=5)
+NewVault = Callable[..., Vault]
+NONE: Mapping[str, bytes] = {}
+OLD, NEW = bytes(range(50, 82)), bytes(range(1, 33))
 FIELDS = [field.name for field in fields(Sealed)]
 BYTES = [name for name in FIELDS if name != "key_id"]
 HERE, THERE = binding("credential_versions", 1, 1, "A", ""), binding("credential_versions", 2, 1, "A", "")
 
 
 @pytest.fixture(scope="module")
-def new_vault(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes], Vault]:
-    """A vault over the key file that holds these 32 bytes."""
+def new_vault(tmp_path_factory: pytest.TempPathFactory) -> NewVault:
+    """A vault over the key file that holds these 32 bytes, and over these older keys."""
 
-    def make(key: bytes) -> Vault:
+    def make(key: bytes, older: Mapping[str, bytes] = NONE) -> Vault:
         path: Path = tmp_path_factory.mktemp("vault") / "master.key"
         path.write_bytes(base64.b64encode(key))
         path.chmod(0o600)
-        return Vault(path)
+        return Vault(KeyFile(path), older.get)
 
     return make
 
 
 @pytest.fixture(scope="module")
-def vault(new_vault: Callable[[bytes], Vault]) -> Vault:
+def vault(new_vault: NewVault) -> Vault:
     return new_vault(bytes(range(32)))
 
 
@@ -98,7 +103,7 @@ def test_nothing_repeats_between_two_seals_of_one_value(vault: Vault) -> None:
     assert b"same" not in pack(first)
 
 
-def test_another_master_key_is_told_by_name(vault: Vault, new_vault: Callable[[bytes], Vault]) -> None:
+def test_another_master_key_is_told_by_name(vault: Vault, new_vault: NewVault) -> None:
     other = new_vault(bytes(range(1, 33)))
     error = refused(other, vault.encrypt(b"value", binding=HERE), HERE)
     assert f"was encrypted with master key {vault.key_id}" in error.message
@@ -106,7 +111,7 @@ def test_another_master_key_is_told_by_name(vault: Vault, new_vault: Callable[[b
     assert vault.key_id in error.hint
 
 
-def test_a_forged_key_id_does_not_help(vault: Vault, new_vault: Callable[[bytes], Vault]) -> None:
+def test_a_forged_key_id_does_not_help(vault: Vault, new_vault: NewVault) -> None:
     other = new_vault(bytes(range(1, 33)))
     refused(other, replace(vault.encrypt(b"value", binding=HERE), key_id=other.key_id), HERE)
 
@@ -128,8 +133,58 @@ def test_a_changed_column_never_opens(vault: Vault, data: st.DataObject) -> None
         vault.decrypt(unpack(bytes(packed)), binding=HERE)
 
 
-def test_fingerprints_are_equal_for_equal_texts_under_one_key(vault: Vault, new_vault: Callable[[bytes], Vault]) -> None:
-    other = new_vault(bytes(range(1, 33)))
-    assert vault.fingerprint("väl\udc80ue") == vault.fingerprint("väl\udc80ue")
-    assert len({vault.fingerprint("a"), vault.fingerprint("b"), other.fingerprint("a")}) == 3
-    assert len(vault.fingerprint("a")) == 16
+# older keys, and a key that changes while the process goes on
+
+
+def sealed_key(vault: Vault, key: bytes) -> bytes:
+    """As `master_keys` holds it."""
+    return pack(vault.encrypt(key, binding=bindings.master_key(key_id(key))))
+
+
+def test_an_older_key_opens_what_is_under_it(new_vault: NewVault) -> None:
+    older: dict[str, bytes] = {}
+    old, now = new_vault(OLD), new_vault(NEW, older)
+    sealed = old.encrypt(b"value", binding=HERE)
+    assert refused(now, sealed, HERE).hint == f"put master key {old.key_id} back: vpsctl key restore --kit FILE --replace"
+    older[old.key_id] = sealed_key(now, OLD)
+    assert now.decrypt(sealed, binding=HERE) == b"value"
+    moved = now.rewrap(sealed, binding=HERE)
+    assert (moved.key_id, now.decrypt(moved, binding=HERE)) == (now.key_id, b"value")
+
+
+def test_a_key_of_another_name_is_not_taken_for_an_older_one(new_vault: NewVault) -> None:
+    other = bytes(range(100, 132))
+    older: dict[str, bytes] = {}
+    old, now = new_vault(OLD), new_vault(NEW, older)
+    sealed = old.encrypt(b"value", binding=HERE)
+    wrong = {
+        "another key's row": sealed_key(now, other),
+        "another key, bound to this name": pack(now.encrypt(other, binding=bindings.master_key(old.key_id))),
+        "under itself": sealed_key(old, OLD),
+        "no sealed value": b"x" * 200,
+    }
+    for what, row in wrong.items():
+        older[old.key_id] = row
+        assert refused(now, sealed, HERE), what
+
+
+def test_older_keys_that_need_each_other_are_refused(new_vault: NewVault) -> None:
+    first, second = new_vault(OLD), new_vault(bytes(range(100, 132)))
+    ring = {
+        first.key_id: pack(second.encrypt(OLD, binding=bindings.master_key(first.key_id))),
+        second.key_id: pack(first.encrypt(bytes(range(100, 132)), binding=bindings.master_key(second.key_id))),
+    }
+    refused(new_vault(NEW, ring), first.encrypt(b"value", binding=HERE), HERE)
+
+
+def test_a_promoted_key_reaches_a_vault_that_is_open(new_vault: NewVault) -> None:
+    vault = new_vault(OLD)
+    old, sealed = vault.key_id, vault.encrypt(b"value", binding=HERE)
+    other = KeyFile(vault.key_file.path)
+    new = key_id(other.stage("file"))
+    assert vault.key_id == old
+    assert vault.encrypt(b"value", binding=HERE, under=new).key_id == new, "the staged one can be used at once"
+    other.promote()
+    assert vault.key_id == new
+    assert vault.encrypt(b"value", binding=HERE).key_id == new
+    assert vault.decrypt(sealed, binding=HERE) == b"value", "the one before is remembered"

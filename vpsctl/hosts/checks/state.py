@@ -3,8 +3,9 @@
 import stat
 from collections.abc import Iterator
 
+from vpsctl.errors import VpsctlError
 from vpsctl.hosts.checks.check import Check, Seen
-from vpsctl.vault.key import read_key
+from vpsctl.keys.status import registered_key
 
 
 def check_home(seen: Seen) -> Iterator[Check]:
@@ -18,6 +19,25 @@ def check_home(seen: Seen) -> Iterator[Check]:
 
 
 def check_master_key(seen: Seen) -> Iterator[Check]:
-    path = seen.settings.home / "master.key"
-    read_key(path)
-    yield Check("master key", "ok", str(path))
+    """Nobody is asked for a passphrase: of such a key, the file's word is taken."""
+    key_file = seen.app.vault.key_file
+    kept = key_file.kept()
+    if kept.provider != "passphrase":
+        key_file.read()
+    yield Check("master key", "ok", kept.place)
+
+
+def check_registered_key(seen: Seen) -> Iterator[Check]:
+    """A key file of another installation, or one from before a rotation, opens nothing that is stored here."""
+    key_file = seen.app.vault.key_file
+    registered = registered_key(seen.app)
+    try:
+        found = key_file.kept().key_id
+    except VpsctlError:
+        return  # check_master_key says it
+    if registered not in (None, found):
+        message = f"{key_file.path} is master key {found}, and this installation's is {registered}"
+        mend = "vpsctl key rotate" if key_file.next_path.exists() else "vpsctl key restore --kit FILE --replace"
+        yield Check("registered key", "fail", message, mend)
+    else:
+        yield Check("registered key", "ok", registered or "none yet")

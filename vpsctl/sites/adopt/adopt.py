@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from vpsctl import audit, private_file
+from vpsctl import private_file
 from vpsctl.app import App
 from vpsctl.credentials.set import set_credential
 from vpsctl.db.models import Site
 from vpsctl.errors import Failed, Invalid, VpsctlError
-from vpsctl.projects import ensure_project
+from vpsctl.projects.find import ensure_project
 from vpsctl.proxy.types import Route, Upstreams
 from vpsctl.runs import Report, RunLog, ignore, start_run
 from vpsctl.sites import naming
@@ -71,6 +71,7 @@ def adopt(app: App, wish: Wish, *, dry_run: bool = False, report: Report = ignor
             raise Invalid(f"{wish.name}: {prospect.obstacles[0]}", hint=prospect.way_out)
         with start_run(app, "adopt", wish.name, detail={"containers": wish.containers}, report=report, lock=lock) as run:
             run.redact(item.value for item in prospect.shape.secrets)
+            run.acts("site.adopt", f"site:{prospect.name}", containers=[item.found.name for item in prospect.shape.members])
             with _taken_back_on_failure(app, prospect, run):
                 _take_over(app, prospect, run)
             return _result(app, prospect, run.id)
@@ -79,6 +80,9 @@ def adopt(app: App, wish: Wish, *, dry_run: bool = False, report: Report = ignor
 def _take_over(app: App, prospect: Prospect, run: RunLog) -> None:
     """The site's row comes last: until then the same call begins again, and finds done what was done."""
     with run.step("credentials"):
+        with app.database.transaction() as session:
+            _, made = ensure_project(session, prospect.project)
+        run.note(project_made=made or run.detail.get("project_made", False))
         for name, value in prospect.new_credentials.items():
             set_credential(app, name, value, project=prospect.project)
             run.log(f"credential {name} (project {prospect.project})")
@@ -138,11 +142,10 @@ def _record(app: App, prospect: Prospect, run: RunLog) -> None:
     for service, image in images.items():
         app.engine.tag(image, names.image(service, 0))
     fetched = fetched_in_place(site_directory(app, prospect.name), prospect.compose)
+    row = Site(name=prospect.name, source=to_document(fetched.source), environment={}, scale={})
+    draft = draft_from(app, row, fetched, project=prospect.project)
     with app.database.transaction() as session:
-        project_id = ensure_project(session, app.actor, prospect.project)
-    row = Site(name=prospect.name, project_id=project_id, source=to_document(fetched.source), environment={}, scale={})
-    draft = draft_from(app, row, fetched)
-    with app.database.transaction() as session:
+        row.project_id, _ = ensure_project(session, prospect.project)
         session.add(row)
         session.flush()
         release = release_row(app, row, draft, number=0, images=images, run_id=run.id)
@@ -150,8 +153,8 @@ def _record(app: App, prospect: Prospect, run: RunLog) -> None:
         session.add(release)
         session.flush()
         row.current_release_id = release.id
-        fields = {"containers": [member.found.name for member in prospect.shape.members], "domains": prospect.domains}
-        audit.record(session, app.actor, "site.adopt", f"site:{prospect.name}", fields, run.id)
+        run.audited.update(domains=prospect.domains, project=prospect.project, project_made=run.detail["project_made"])
+        run.record(session)
         session.flush()
         write_adoption(app.settings.home, prospect.name, adopted_members(app, prospect))
 
@@ -185,6 +188,7 @@ def _taken_back_on_failure(app: App, prospect: Prospect, run: RunLog) -> Iterato
         run.detach()
         try:
             _take_back(app, prospect)
+            run.audited["outcome"] = "undone"
         except VpsctlError as second:  # the engine or Caddy is gone as well: the first error is the one to tell
             run.log(f"taking it back was interrupted: {second.message}")
             if isinstance(error, VpsctlError):

@@ -7,6 +7,7 @@ from vpsctl.app import App
 from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
 from vpsctl.errors import Conflict, Invalid
+from vpsctl.projects.find import check_open
 from vpsctl.secret import Secret
 from vpsctl.sites import naming
 from vpsctl.sites.add import check_name
@@ -70,12 +71,12 @@ def look(app: App, wish: Wish) -> Prospect:
     Raises as `survey`, `infer_shape` and `ask_front` do; Conflict for a name or a domain that is another site's.
     """
     check_name(wish.name)
-    _check_free(app, wish.name)
+    project = wish.project or DEFAULT_PROJECT
+    _check_free(app, wish.name, project)
     domains = tuple(_domain(text) for text in wish.domains)
     founds = survey(app, wish.containers)
     allow = allowances(app.settings)
     shape = infer_shape(founds, wish, instance=app.settings.instance, public_ports=allow.public_ports)
-    project = wish.project or DEFAULT_PROJECT
     known = _known(app, project, wish.name, shape.secrets)
     named = name_credentials(wish.name, shape.secrets, known)
     values = {named[item.service, item.variable]: item.value for item in shape.secrets}
@@ -97,8 +98,10 @@ def look(app: App, wish: Wish) -> Prospect:
     )
 
 
-def _check_free(app: App, name: str) -> None:
+def _check_free(app: App, name: str, project: str) -> None:
+    """The name is nobody's, and the project, where there is one, takes new sites."""
     with app.database.transaction() as session:
+        check_open(session, project)
         if find_site(session, name) is not None:
             raise Conflict(f"there is a site named {name} already", hint="choose another: --name NAME")
 

@@ -4,10 +4,10 @@ import posixpath
 from dataclasses import dataclass
 
 from vpsctl.secret import Secret
-from vpsctl.sites.compose.dotenv import parse_dotenv
 from vpsctl.sites.compose.field import Field, shown
 from vpsctl.sites.compose.names import ENVIRONMENT, VARIABLE
 from vpsctl.sites.compose.spec import Value
+from vpsctl.variables.dotenv import parse_dotenv
 
 MAX_VALUE = 131_000
 """Bytes; Linux takes 128 KiB for one variable with its name."""

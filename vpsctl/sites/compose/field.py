@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
-from vpsctl.sites.compose.interpolate import Filled, fill, parse_template
 from vpsctl.sites.compose.spec import Allowances
 from vpsctl.sites.compose.units import parse_integer
 from vpsctl.sites.compose.yaml_lines import Array, Node, Scalar, Table
+from vpsctl.variables.interpolate import Filled, fill, parse_template
 
 T = TypeVar("T")
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}

@@ -10,11 +10,11 @@ from vpsctl.sites.compose.declared import read_networks, read_volumes
 from vpsctl.sites.compose.environment import read_env_files, unvalued
 from vpsctl.sites.compose.field import Field, Scope, shown
 from vpsctl.sites.compose.intent import grant_names, read_enabled, read_intent
-from vpsctl.sites.compose.interpolate import parse_template, wanted
 from vpsctl.sites.compose.names import SITE
 from vpsctl.sites.compose.service import read_profiles, read_service
 from vpsctl.sites.compose.spec import Allowances, Service, SiteSpec
 from vpsctl.sites.compose.yaml_lines import parse_yaml, scalars
+from vpsctl.variables.interpolate import parse_template, wanted
 
 INTENT = "x-vpsctl"
 _KEYS = ("name", "services", "volumes", "networks")

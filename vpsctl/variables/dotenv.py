@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from vpsctl.errors import Invalid
 from vpsctl.secret import Secret
-from vpsctl.sites.compose.interpolate import Template, fill, parse_template
+from vpsctl.variables.interpolate import Template, fill, parse_template
 
 _NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*(?:([=:])([ \t]*)|(?=\r?(?:\n|\Z)))")
 _BLANK = re.compile(r"[ \t\r]*(?:#[^\n]*)?(?:\n|\Z)")
