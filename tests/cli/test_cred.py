@@ -1,84 +1,24 @@
 """`vpsctl cred`, as an operator, a script and a terminal see it."""
 
-import io
 import json
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Answer, Vpsctl
+from tests.cli.conftest import Vpsctl
+from tests.cli.vault_line import audited, process, value, vpsctl
 from tests.contract.probe.pages import Page, Site
-from tests.e2e.command_line import VPSCTL, CommandLine, write_settings
+from tests.e2e.command_line import CommandLine
 from tests.operations.credentials.conftest import Deploy, deployed
-from tests.screen import Screen
 from tests.unit.credentials.values import good
 from vpsctl.app import App
 from vpsctl.audit.list import Wanted, list_audit
-from vpsctl.cli.main import run as run_command
-from vpsctl.credentials.read import open_credential
-from vpsctl.projects.write import add_project
 
-__all__ = ["deployed"]  # a fixture
+__all__ = ["deployed", "process", "vpsctl"]  # fixtures
 TAKEN = "Basic YXBpOmh1bnRlcjIy"
 """api:hunter22"""
-
-
-@pytest.fixture
-def vpsctl(app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Vpsctl:
-    """`vpsctl("cred", "list")` in this process, on a database of its own with a project acme."""
-    assert app.settings.postgres_url
-    monkeypatch.setenv("VPSCTL_HOME", str(app.settings.home))
-    monkeypatch.setenv("VPSCTL_POSTGRES_URL", app.settings.postgres_url.reveal())
-    add_project(app, "acme")
-
-    def call(*words: str, stdin: bytes = b"") -> Answer:
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-            code = run_command(list(words))
-        captured = capsys.readouterr()
-        return Answer(code, captured.out, captured.err)
-
-    return call
-
-
-@pytest.fixture
-def process(app: App, tmp_path: Path) -> CommandLine:
-    """The same as processes."""
-    assert app.settings.postgres_url
-    values = {"home": str(app.settings.home), "postgres_url": app.settings.postgres_url.reveal()}
-    return CommandLine(write_settings(tmp_path / "config.toml", **values))
-
-
-@pytest.fixture
-def screen(process: CommandLine) -> Iterator["OpenScreen"]:
-    """`screen("cred", "add", …)` is vpsctl on a terminal."""
-    opened = OpenScreen(process)
-    yield opened
-    for item in opened.screens:
-        item.close()
-
-
-class OpenScreen:
-    def __init__(self, process: CommandLine) -> None:
-        self.process = process
-        self.screens: list[Screen] = []
-
-    def __call__(self, *words: str) -> Screen:
-        environment = {**self.process.environment(), "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}
-        self.screens.append(Screen([VPSCTL, *words], environment))
-        return self.screens[-1]
-
-
-def value(app: App, name: str, project: str | None = None) -> str:
-    return open_credential(app, name, project=project).value.reveal()
-
-
-def audited(app: App, action: str) -> int:
-    return len(list_audit(app, Wanted(action=action)))
 
 
 # Storing
@@ -449,121 +389,3 @@ def test_an_export_is_opened_by_its_key_alone(app: App, vpsctl: Vpsctl, tmp_path
     back = vpsctl("cred", "import", str(to), "--identity", str(tmp_path / "key.txt"))
     assert back.out.splitlines()[1].split() == ["acme/TOKEN", "2", "added"]
     assert value(app, "TOKEN", "acme") == "hunter22"
-
-
-# On a terminal
-
-
-def test_each_part_is_asked_for_and_secret_ones_unseen(app: App, vpsctl: Vpsctl, screen: OpenScreen) -> None:
-    asked = screen("cred", "add", "STORE", "--kind", "s3", "--field", "region=eu-1")
-    asked.expect("access_key_id of STORE: ")
-    asked.type("AKIA1\n")
-    asked.expect("secret_access_key of STORE (not shown): ")
-    asked.type("hunter22hunter22\n")
-    asked.expect("session_token of STORE (not shown, may be empty): ")
-    asked.type("\n")
-    code, seen = asked.end()
-    assert code == 0, seen
-    assert "hunter22" not in seen
-    stored = {"access_key_id": "AKIA1", "secret_access_key": "hunter22hunter22", "region": "eu-1"}
-    assert json.loads(value(app, "STORE")) == stored
-
-
-def test_keys_of_a_set_are_asked_for_until_an_empty_one(app: App, vpsctl: Vpsctl, screen: OpenScreen) -> None:
-    asked = screen("cred", "add", "KEYS", "--kind", "keyvalue")
-    for key, text in (("API_KEY", "hunter22"), ("API_HOST", "h")):
-        asked.expect("Key in KEYS (empty to end): ")
-        asked.type(f"{key}\n")
-        asked.expect(f"Value of {key} (not shown): ")
-        asked.type(f"{text}\n")
-        asked.seen = b""
-    asked.expect("Key in KEYS (empty to end): ")
-    asked.type("\n")
-    code, seen = asked.end()
-    assert code == 0, seen
-    assert "hunter22" not in seen
-    assert json.loads(value(app, "KEYS")) == {"API_KEY": "hunter22", "API_HOST": "h"}
-
-
-def test_a_value_of_many_lines_is_asked_for_as_a_file(app: App, vpsctl: Vpsctl, screen: OpenScreen, tmp_path: Path) -> None:
-    key = tmp_path / "key.json"
-    key.write_text(good("service-account"))
-    asked = screen("cred", "add", "BQ", "--kind", "service-account")
-    asked.expect("File that holds BQ: ")
-    asked.type(f"{key}\n")
-    code, seen = asked.end()
-    assert code == 0, seen
-    assert value(app, "BQ") == good("service-account")
-
-
-@pytest.mark.parametrize(("typed", "code", "said"), [("\x03", 130, "interrupted"), ("\x04", 2, "no value for TYPED")])
-def test_who_types_nothing_stores_nothing(vpsctl: Vpsctl, screen: OpenScreen, typed: str, code: int, said: str) -> None:
-    asked = screen("cred", "add", "TYPED", "--kind", "basic")
-    asked.expect("username of TYPED: ")
-    asked.type(typed)
-    ended, seen = asked.end()
-    assert ended == code
-    assert f"error: {said}" in seen
-    assert "Traceback" not in seen
-    assert vpsctl("cred", "list", "--json").data == []
-
-
-def test_a_terminal_is_shown_the_value_for_a_reason(app: App, vpsctl: Vpsctl, screen: OpenScreen) -> None:
-    vpsctl("cred", "set", "TOKEN", "--from-stdin", stdin=b"hunter22")
-    asked = screen("cred", "reveal", "TOKEN")
-    asked.expect("Why (the audit trail keeps it): ")
-    asked.type("no\n")
-    code, seen = asked.end()
-    assert code == 2
-    assert "hunter22" not in seen
-    asked = screen("cred", "reveal", "TOKEN")
-    asked.expect("Why")
-    asked.type("moving the shop\n")
-    code, seen = asked.end()
-    assert code == 0
-    assert seen.splitlines()[-1] == "hunter22"
-    (row,) = list_audit(app, Wanted(action="credential.reveal"))
-    assert row.fields["reason"] == "moving the shop"
-
-
-def test_a_version_is_destroyed_after_the_name_is_typed(vpsctl: Vpsctl, screen: OpenScreen) -> None:
-    for _ in range(2):
-        vpsctl("cred", "set", "TOKEN", "--generate")
-    for typed, code in (("y", 2), ("TOKEN", 0)):
-        asked = screen("cred", "destroy", "TOKEN", "--version", "1")
-        asked.expect("Type TOKEN to go ahead: ")
-        asked.type(f"{typed}\n")
-        assert asked.end()[0] == code
-
-
-def test_a_command_has_the_terminal(vpsctl: Vpsctl, screen: OpenScreen) -> None:
-    vpsctl("cred", "set", "TOKEN", "--from-stdin", stdin=b"hunter22")
-    shell = screen("cred", "use", "TOKEN", "--", "sh", "-c", 'test -t 0 && read line && echo "$line-${#TOKEN}"; sleep 60')
-    shell.type("typed\n")
-    shell.expect("typed-8")
-    shell.type("\x03")
-    code, seen = shell.end()
-    assert code in (-2, 130)  # sh itself died of it, or told that its command did
-    assert "error" not in seen
-    assert "hunter22" not in seen
-
-
-def test_an_export_with_a_passphrase_asks_twice(app: App, vpsctl: Vpsctl, screen: OpenScreen, tmp_path: Path) -> None:
-    vpsctl("cred", "set", "TOKEN", "--from-stdin", stdin=b"hunter22")
-    to = str(tmp_path / "out.age")
-    for second, code in (("other words", 2), ("some words", 0)):
-        asked = screen("cred", "export", "--to", to, "--passphrase", "--reason", "a new server")
-        asked.expect("A passphrase for it: ")
-        asked.type("some words\n")
-        asked.expect("The same again: ")
-        asked.type(f"{second}\n")
-        ended, seen = asked.end()
-        assert ended == code, seen
-        assert "words" not in seen.partition("again: ")[2].replace("two passphrases", "")
-    vpsctl("cred", "remove", "TOKEN", "--yes")
-    asked = screen("cred", "import", to, "--passphrase")
-    asked.expect("Its passphrase: ")
-    asked.type("some words\n")
-    ended, seen = asked.end()
-    assert ended == 0, seen
-    assert value(app, "TOKEN") == "hunter22"

@@ -157,11 +157,10 @@ def _stored(done: CredentialVersionInfo) -> None:
 
 
 def _kind_of(opened: App, name: str, project: str | None) -> str | None:
-    """None when there is none yet. From the list, which also shows one whose row was altered: a new value mends it."""
-    from vpsctl.credentials.list import list_credentials
+    """None when there is none yet. One whose row was altered has one too: a new value mends it."""
+    from vpsctl.credentials.show import kind_of
 
-    found = list_credentials(opened, project=project)
-    return next((item.kind for item in found if (item.name, item.project) == (name, project)), None)
+    return kind_of(opened, name, project=project)
 
 
 def _taken(name: str, project: str | None) -> Conflict:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from vpsctl.app import App
 from vpsctl.credentials.usage import sites_using, sites_waiting
@@ -61,22 +61,22 @@ def of_versions(sites: Sites, name: str, versions: Sequence[int]) -> tuple[str, 
 
 
 def _query() -> Any:
-    version = CredentialVersion.version
+    version, stored = CredentialVersion.version, CredentialVersion.destroyed_at.is_(None)
     return (
         select(
             Credential.name,
             Project.slug,
             Credential.kind,
             Credential.last_version,
-            func.array_agg(version).label("versions"),
+            func.array_remove(func.array_agg(version), None).label("versions"),
             Credential.created_at,
-            func.max(CredentialVersion.created_at).label("changed_at"),
+            func.coalesce(func.max(CredentialVersion.created_at), Credential.created_at).label("changed_at"),
             Credential.expires_at,
             Credential.rotate_every,
         )
-        .join(CredentialVersion, CredentialVersion.credential_id == Credential.id)
+        .outerjoin(CredentialVersion, and_(CredentialVersion.credential_id == Credential.id, stored))
         .outerjoin(Project, Project.id == Credential.project_id)
-        .where(Credential.removed_at.is_(None), CredentialVersion.destroyed_at.is_(None))
+        .where(Credential.removed_at.is_(None))
         .group_by(Credential.id, Project.slug)
         .order_by(Credential.name, Project.slug.nulls_first())
     )

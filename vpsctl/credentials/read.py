@@ -126,7 +126,8 @@ def _missing(names: Sequence[str], project: str | None, versions: Mapping[str, i
     )
 
 
-def _cut(head: Credential) -> Failed:
+def newest_missing(head: Credential) -> Failed:
+    """For a head whose newest version is not in the database."""
     return Failed(
         f"credential {head.name}: version {head.last_version} is missing in the database: its row was removed",
         hint=f"vpsctl cred set {head.name}, or restore the database from a backup",
@@ -137,7 +138,7 @@ def _open(app: App, item: _Chosen) -> Opened:
     head, version = item.credential, item.version
     with audited_refusal(app, head.name, item.project, item.number):
         if version is None:
-            raise _cut(head)
+            raise newest_missing(head)
         if version.destroyed_at is not None:
             hint = f"vpsctl cred versions {head.name}"
             raise NotFound(f"version {version.version} of credential {head.name} was destroyed", hint=hint)

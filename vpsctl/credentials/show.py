@@ -9,8 +9,11 @@ from sqlalchemy import select
 from vpsctl.app import App
 from vpsctl.credentials.head import find_head
 from vpsctl.credentials.list import due_at, of_versions
+from vpsctl.credentials.read import newest_missing
+from vpsctl.credentials.set import find_active
 from vpsctl.credentials.usage import sites_using, sites_waiting
 from vpsctl.db.models import CredentialVersion
+from vpsctl.projects.find import find_project
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class CredentialDetail:
 
 
 def show_credential(app: App, name: str, *, project: str | None = None) -> CredentialDetail:
-    """Raises NotFound; Failed when its stored row was altered."""
+    """Raises NotFound; Failed when its stored rows were altered."""
     with app.database.transaction() as session:
         head = find_head(app, session, name, project)
         rows = session.execute(
@@ -50,6 +53,8 @@ def show_credential(app: App, name: str, *, project: str | None = None) -> Crede
             .order_by(CredentialVersion.version)
         ).all()
         users, waiting = sites_using(session), sites_waiting(session)
+    if not rows or rows[-1].version != head.last_version:
+        raise newest_missing(head)
     newest, versions = rows[-1], tuple(row.version for row in rows)
     return CredentialDetail(
         name=head.name,
@@ -71,3 +76,14 @@ def show_credential(app: App, name: str, *, project: str | None = None) -> Crede
         used_by=of_versions(users, name, versions),
         outdated=of_versions(waiting, name, versions),
     )
+
+
+def kind_of(app: App, name: str, *, project: str | None = None) -> str | None:
+    """The kind of the credential that is there under that name, altered or not; None when there is none.
+
+    Raises NotFound for a project that there is not.
+    """
+    with app.database.transaction() as session:
+        owner = find_project(session, project).id if project is not None else None
+        found = find_active(session, name, owner)
+        return None if found is None else found.kind

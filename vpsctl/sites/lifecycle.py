@@ -14,7 +14,7 @@ from vpsctl.sites.deployment import previous_of, site_lock, site_row
 from vpsctl.sites.naming import Names, release_of
 from vpsctl.sites.observe import Observed, is_up, observe
 from vpsctl.sites.probe import labelled_target, wait_until_serving
-from vpsctl.sites.settle import settle
+from vpsctl.sites.settle import record_killed, settle
 from vpsctl.sites.stopping import stop_all
 from vpsctl.sites.undo import ANSWER, LIMIT, web_address
 from vpsctl.sites.work import Previous
@@ -51,6 +51,7 @@ def stop_site(app: App, site: str, *, service: str | None = None, report: Report
     """Stop the site's containers, or one service's. They stay stopped over a reboot, until `start` or `deploy`."""
     with site_lock(app, site) as lock:
         site_row(app, site)
+        record_killed(app, site, lock)
         with start_run(app, "stop", site, report=report, lock=lock) as run:
             observed = observe(app, Names(app.settings.instance, site))
             running = [item for item in observed.containers if is_up(item) and _is_of(item, service)]

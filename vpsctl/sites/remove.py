@@ -11,6 +11,7 @@ from vpsctl.sites.adopt.attach import detach_all
 from vpsctl.sites.adopt.record import forget_adoption, read_adoption
 from vpsctl.sites.deployment import site_lock, site_row
 from vpsctl.sites.naming import Names
+from vpsctl.sites.settle import DONE_AGAIN, KINDS, record_killed
 from vpsctl.sites.stopping import stop_all
 
 
@@ -52,6 +53,7 @@ def remove_site(app: App, site: str, *, with_data: bool = False, report: Report 
                 run.record(session)
             forget_adoption(app.settings.home, site)
             shutil.rmtree(app.settings.home / "sources" / site, ignore_errors=True)
+            record_killed(app, site, lock, (*KINDS, *DONE_AGAIN))
             return Removed(site, count, volumes if with_data else (), () if with_data else volumes, left)
 
 

@@ -1,5 +1,6 @@
 """A deploy that was killed: finished or undone, by what stands on the engine and in the proxy, not by what was meant."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,8 @@ KINDS = ("deploy", "rollback", "scale", "start", "stop", "restart", "remove")
 """Runs that hold the site's lock while they go on."""
 ACTIONS = {True: "site.resume", False: "site.abort", None: "site.settle"}
 """By `forward`: what settling is called in the audit trail."""
+DONE_AGAIN = ("scale", "start", "stop", "restart", "remove", "adopt")
+"""Runs of which nothing is left to finish or undo when they were killed: the same command looks at what is there."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,24 @@ class Settled:
 def settle(app: App, site: Site, lock: Lock, *, report: Report = ignore) -> list[Settled]:
     """Finish what had switched already, undo the rest: what the next deploy does before it begins."""
     _check_nobody_else(app, site.name)
+    record_killed(app, site.name, lock)
     settled = []
     for info in interrupted(app, site.name):
         # It did not last and was taken back, or can no longer be read; its run says so, and the new deploy may go on.
         with suppress(Failed, Invalid, NotFound):
             settled.append(_settle(app, site, lock, info, report, forward=None))
     return settled
+
+
+def record_killed(app: App, site: str, lock: Lock, kinds: Sequence[str] = DONE_AGAIN) -> None:
+    """Runs of these kinds that were killed end as failed, with the audit row that they could not write any more."""
+    with app.database.transaction() as session:
+        killed = [run for run in find_interrupted(session, site) if run.kind in kinds]
+    for info in killed:
+        died = Failed(f"the process that ran it was killed: {info.kind} of {site}", hint=f"vpsctl site show {site}")
+        with suppress(Failed), resume_run(app, info.id, lock=lock) as run:
+            run.acts("site.settle", f"site:{site}", kind=info.kind, begun_by=info.actor)
+            raise died
 
 
 def _check_nobody_else(app: App, site: str) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy import update
 from tests.operations.adopt.conftest import PASSWORD, Stranger, started
 from tests.waiting import wait_for
 from vpsctl.app import App
+from vpsctl.audit.list import Wanted as Audited
+from vpsctl.audit.list import list_audit
 from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
 from vpsctl.db.models import Release
@@ -63,6 +65,10 @@ def test_the_whole_way(stranger: Stranger, docker_client: docker.DockerClient, p
     assert PASSWORD not in result.compose and PASSWORD not in repr(result)
     assert read_credentials(app, ["POSTGRES_PASSWORD"], project=stranger.prefix)["POSTGRES_PASSWORD"][0].reveal() == PASSWORD
     _is_release_zero(stranger, site, web, database)
+    (row,) = list_audit(app, Audited(target=f"site:{site}"))
+    assert (row.action, row.run_id, row.fields["project"]) == ("site.adopt", result.run, stranger.prefix)
+    kept = list_audit(app, Audited(action="credential.set", target=f"credential:{stranger.prefix}/*"))
+    assert sorted(row.target.rpartition("/")[2] for row in kept) == sorted(result.credentials)
 
     edit(result, "x-vpsctl:\n", QUICK)
     changes = {change.service: change for change in preview(app, site).changes}

@@ -17,6 +17,7 @@ from tests.cli.conftest import Answer, MakeDirectory, Vpsctl, as_document
 from tests.e2e.command_line import VPSCTL, CommandLine, write_settings
 from tests.machine import bare_machine
 from tests.operations.audit.walk import CANARY, READS, WRITES, Step, World, walk
+from tests.waiting import wait_for
 from vpsctl.app import App
 from vpsctl.audit.verify import verify_audit
 from vpsctl.db.models import Audit, Run
@@ -175,6 +176,7 @@ def test_every_command_leaves_exactly_one_row_or_none(installation: Installation
         if step.command == "login-link":
             refuse(installation, world)
     assert taken == READS.keys() | WRITES
+    stop_the_ledger(installation)
     assert verify_audit(installation.app).problems == ()
     told = everything_told(installation.app)
     seed = json.loads(world.said["enrolment"])["data"]["seed"]
@@ -195,6 +197,12 @@ def refuse(installation: Installation, world: World) -> None:
 
 def settle_and_fail(installation: Installation) -> None:
     """One row for each run: for the one that a kill left, by whom settles it, and for the one that failed."""
+    number = leave_half_way(installation.app, "restart")
+    assert installation.run(["stop", "shop"]).code == 0
+    killed, stopped = installation.new_rows()
+    assert (killed.action, killed.run_id, killed.fields["kind"]) == ("site.settle", number, "restart")
+    assert (killed.fields["outcome"], killed.fields["begun_by"]) == ("failed", "test")
+    assert (stopped.action, stopped.run_id) == ("site.stop", number + 1)
     number = leave_half_way(installation.app)
     assert installation.run(["deploy", "resume", "shop"]).code == 0
     (row,) = installation.new_rows()
@@ -214,7 +222,25 @@ def settle_and_fail(installation: Installation) -> None:
     installation.new_rows()
 
 
-def leave_half_way(app: App) -> int:
-    with start_run(app, "deploy", "shop") as run:
+def stop_the_ledger(installation: Installation) -> None:
+    """What stops and starts the trail's own Postgres is in it too, once there is somewhere to write."""
+    postgres = f"{installation.app.settings.instance}-postgres"
+    for verb, options in (("stop", ["--yes"]), ("start", [])):
+        assert installation.run(["container", verb, postgres, *options]).code == 0
+    wait_for(lambda: installation.run(["project", "add", "later"]).code == 0, "Postgres", 60)
+    told = [(row.action, row.target, row.actor, row.origin) for row in installation.new_rows()]
+    assert told == [
+        (action, target, "anna", "203.0.113.7")
+        for action, target in (
+            ("container.stop", f"container:{postgres}"),
+            ("container.start", f"container:{postgres}"),
+            ("project.add", "project:later"),
+        )
+    ]
+
+
+def leave_half_way(app: App, kind: str = "deploy") -> int:
+    """A run of which nobody has written the end, as after kill -9."""
+    with start_run(app, kind, "shop") as run:
         run.leave()
     return run.id

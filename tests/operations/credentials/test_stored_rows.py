@@ -5,9 +5,11 @@ from sqlalchemy import select, text
 
 from tests.postgres import execute
 from vpsctl.app import App
+from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
 from vpsctl.credentials.remove import remove_credential
 from vpsctl.credentials.set import set_credential
+from vpsctl.credentials.show import show_credential
 from vpsctl.db.models import Audit
 from vpsctl.errors import Failed, VpsctlError
 from vpsctl.secret import Secret
@@ -154,3 +156,11 @@ def test_a_damaged_value_is_never_skipped_for_another(stored: App) -> None:
     with pytest.raises(VpsctlError) as caught:
         read(stored, project="acme")
     assert isinstance(caught.value, Failed)
+
+
+def test_one_without_its_versions_is_listed_and_told(stored: App) -> None:
+    run(stored, "DELETE FROM credential_versions WHERE credential_id = 2")
+    (found,) = (item for item in list_credentials(stored) if item.name == "SECOND")
+    assert (found.version, found.versions) == (1, ())
+    with pytest.raises(Failed, match="credential SECOND: version 1 is missing in the database"):
+        show_credential(stored, "SECOND")

@@ -27,6 +27,7 @@ from vpsctl.sites.plan import hold_time
 from vpsctl.sites.probe import Target, wait_until_serving
 from vpsctl.sites.releases import release_row
 from vpsctl.sites.remove import close_route
+from vpsctl.sites.settle import record_killed
 from vpsctl.sites.sources.source import to_document
 from vpsctl.sites.undo import ANSWER
 
@@ -60,8 +61,9 @@ def adopt(app: App, wish: Wish, *, dry_run: bool = False, report: Report = ignor
     """Make a site of running containers. They go on running; the next deploy replaces them by ones made from the file.
 
     Everything is checked before anything changes, and what a failure leaves is taken back; killed half way, the same
-    call completes it. Raises NotFound, Conflict and Invalid as `look` does; Failed when the site does not answer
-    through the proxy.
+    call completes it. Beside its own audit row there is one for each credential that it puts into the vault: each is a
+    change of its own, which stays when the rest is taken back.
+    Raises NotFound, Conflict and Invalid as `look` does; Failed when the site does not answer through the proxy.
     """
     if dry_run:
         return _result(app, look(app, wish), None)
@@ -69,6 +71,7 @@ def adopt(app: App, wish: Wish, *, dry_run: bool = False, report: Report = ignor
         prospect = look(app, wish)
         if prospect.obstacles:
             raise Invalid(f"{wish.name}: {prospect.obstacles[0]}", hint=prospect.way_out)
+        record_killed(app, wish.name, lock)
         with start_run(app, "adopt", wish.name, detail={"containers": wish.containers}, report=report, lock=lock) as run:
             run.redact(item.value for item in prospect.shape.secrets)
             run.acts("site.adopt", f"site:{prospect.name}", containers=[item.found.name for item in prospect.shape.members])
@@ -82,7 +85,7 @@ def _take_over(app: App, prospect: Prospect, run: RunLog) -> None:
     with run.step("credentials"):
         with app.database.transaction() as session:
             _, made = ensure_project(session, prospect.project)
-        run.note(project_made=made or run.detail.get("project_made", False))
+        run.audited.update(project=prospect.project, project_made=made)
         for name, value in prospect.new_credentials.items():
             set_credential(app, name, value, project=prospect.project)
             run.log(f"credential {name} (project {prospect.project})")
@@ -153,7 +156,7 @@ def _record(app: App, prospect: Prospect, run: RunLog) -> None:
         session.add(release)
         session.flush()
         row.current_release_id = release.id
-        run.audited.update(domains=prospect.domains, project=prospect.project, project_made=run.detail["project_made"])
+        run.audited["domains"] = prospect.domains
         run.record(session)
         session.flush()
         write_adoption(app.settings.home, prospect.name, adopted_members(app, prospect))
