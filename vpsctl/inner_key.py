@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from vpsctl.app import App
-from vpsctl.db.models import CredentialVersion, InnerKey, MasterKey
+from vpsctl.db.models import Credential, CredentialVersion, InnerKey, MasterKey
 from vpsctl.errors import Failed
 from vpsctl.vault import bindings
 from vpsctl.vault.key import SIZE, derive
@@ -37,9 +37,14 @@ def _known(app: App, session: Session) -> bytes:
 def _make(app: App) -> bytes:
     """The first change of a new installation; two at once agree, since the second waits for the first.
 
-    In a transaction of its own: the caller's may be rolled back, and the key is remembered.
+    In a transaction of its own: the caller's may be rolled back, and the key is remembered. Credentials older than the
+    seals get theirs together with the key, by `credentials.head.seal_earlier`.
     """
     with app.database.transaction(apart=True) as session:
+        if session.scalar(select(Credential.id).where(Credential.seal.is_(None)).limit(1)) is not None:
+            raise Failed(
+                "the upgrade of this installation has not ended: credentials wait for their seals", hint="vpsctl init"
+            )
         return make_inner_key(app, session) or _known(app, session)
 
 

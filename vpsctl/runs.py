@@ -24,6 +24,7 @@ from vpsctl.db.models import Run, RunLine, RunStep
 from vpsctl.encoding import to_plain
 from vpsctl.errors import Conflict, NotFound, Unavailable, VpsctlError
 from vpsctl.process import born
+from vpsctl.run_events import LogLine, Report, RunStarted, StepFinished, StepStarted, ignore
 from vpsctl.scrub import Scrubber
 from vpsctl.secret import Secret
 
@@ -33,46 +34,6 @@ NOTHING: Mapping[str, Any] = {}
 GOING_ON: set[int] = set()
 """The runs of this very process: it may outlive one whose end could not be written down."""
 SOON = text("SET LOCAL synchronous_commit TO off")
-
-
-@dataclass(frozen=True)
-class RunStarted:
-    run_id: int
-    kind: str
-    subject: str
-
-
-@dataclass(frozen=True)
-class StepStarted:
-    run_id: int
-    position: int
-    name: str
-
-
-@dataclass(frozen=True)
-class StepFinished:
-    run_id: int
-    position: int
-    name: str
-    state: str
-    """succeeded, failed or skipped."""
-    seconds: float
-    detail: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class LogLine:
-    run_id: int
-    step: str | None
-    text: str
-
-
-Event = RunStarted | StepStarted | StepFinished | LogLine
-Report = Callable[[Event], None]
-
-
-def ignore(event: Event) -> None:
-    """The report of a caller who does not listen."""
 
 
 @dataclass

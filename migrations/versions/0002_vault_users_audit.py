@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from vpsctl.db.audit_digest import EARLIER_DIGEST
-from vpsctl.db.role import ROLE
+from vpsctl.db.role import ENSURE_ROLE, GRANT_RIGHTS, ROLE
 
 revision = "0002"
 down_revision: str | None = "0001"
@@ -200,22 +200,8 @@ def _audit() -> None:
 
 
 def _role() -> None:
-    """All but the schema itself and the audit rows: what no statement can undo, no mistake of ours can."""
-    op.execute(
-        f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
-        f" GRANT {ROLE} TO CURRENT_USER"
-    )
-    rights = "SELECT, INSERT, UPDATE, DELETE"
-    op.execute(
-        f"DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO {ROLE}', current_schema());"
-        f" EXECUTE format('GRANT {rights} ON ALL TABLES IN SCHEMA %I TO {ROLE}', current_schema());"
-        f" EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT {rights} ON TABLES TO {ROLE}', current_schema());"
-        f" EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT USAGE ON SEQUENCES TO {ROLE}', current_schema());"
-        " END $$"
-    )
-    op.execute(f"REVOKE UPDATE, DELETE ON audit FROM {ROLE}")
-    op.execute(f"REVOKE INSERT, DELETE ON audit_head FROM {ROLE}")
-    op.execute(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {ROLE}")
+    for statement in (ENSURE_ROLE, *GRANT_RIGHTS):
+        op.execute(statement)
 
 
 def downgrade() -> None:

@@ -39,7 +39,7 @@ from tests.benchmarks.figures import milliseconds, print_table, timed, times
 from tests.benchmarks.ground import engine_client, machine, site
 from tests.benchmarks.startup import VPSCTL, environment
 from vpsctl.app import App
-from vpsctl.runs import Event, StepFinished
+from vpsctl.run_events import Event, StepFinished
 from vpsctl.sites.deploy import deploy
 from vpsctl.sites.naming import INSTANCE
 

@@ -38,7 +38,7 @@ from tests.benchmarks.generator import Summary
 from tests.benchmarks.ground import engine_client, machine, site, web_image
 from tests.machine import free_ports
 from vpsctl.app import App
-from vpsctl.runs import Event, StepStarted
+from vpsctl.run_events import Event, StepStarted
 from vpsctl.sites import naming
 from vpsctl.sites.deploy import deploy
 from vpsctl.sites.environment import set_variables

@@ -11,8 +11,8 @@ from tests.e2e.command_line import VPSCTL, CommandLine
 from tests.screen import Screen
 from tests.waiting import wait_for
 from vpsctl.app import App
+from vpsctl.run_events import Event, LogLine, StepStarted
 from vpsctl.run_history import list_runs
-from vpsctl.runs import Event, LogLine, StepStarted
 from vpsctl.sites.deploy import deploy
 from vpsctl.sites.list import list_sites
 from vpsctl.sites.naming import Names

@@ -3,7 +3,7 @@
 import sys
 
 from vpsctl.cli import output
-from vpsctl.runs import Event, LogLine, RunStarted, StepFinished, StepStarted
+from vpsctl.run_events import Event, LogLine, RunStarted, StepFinished, StepStarted
 
 MARKS = {"succeeded": ("✓", "32"), "failed": ("✗", "31"), "skipped": ("-", "2")}
 

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import NullPool, create_engine, exc
+from sqlalchemy import NullPool, create_engine, event, exc
 from sqlalchemy.orm import Session
 
 from vpsctl.db.locate import driver_url
@@ -23,7 +24,10 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30000,
 }
+SEARCH_PATH = """SELECT set_config('search_path',
+ replace(current_setting('search_path'), '"$user"', quote_ident(session_user)), false)"""
 NO_SCHEMA = ("42P01", "42703")  # undefined table, undefined column
+NO_RIGHT = "42501"
 LAST = "vpsctl.last"
 """Where a session keeps what is to be done just before its commit."""
 
@@ -51,6 +55,9 @@ class Database:
             hide_parameters=True,
         )
         self._apart = create_engine(target, connect_args={**arguments, **working}, poolclass=NullPool, hide_parameters=True)
+        if working:
+            event.listen(self._pooled, "connect", _keep_search_path)
+            event.listen(self._apart, "connect", _keep_search_path)
         self._alone = create_engine(target, connect_args=arguments, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
@@ -98,25 +105,30 @@ class Database:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            if f'role "{ROLE}" does not exist' in str(error.orig if isinstance(error, exc.DBAPIError) else error):
+            told = str(error.orig if isinstance(error, exc.DBAPIError) else error)
+            if f'role "{ROLE}" does not exist' in told or f'set role "{ROLE}"' in told:
                 raise self._no_schema() from error
             raise self._unavailable(error) from error
         except exc.IntegrityError as error:
             raise Conflict(
-                f"Postgres refused it: {_first_line(error)}", hint="someone else may have made it meanwhile"
+                f"Postgres refused it: {first_line(error)}", hint="someone else may have made it meanwhile"
             ) from error
         except exc.DBAPIError as error:
             if error.connection_invalidated:
                 raise self._unavailable(error) from error
-            if getattr(error.orig, "sqlstate", None) in NO_SCHEMA:
+            state = getattr(error.orig, "sqlstate", None)
+            if state in NO_SCHEMA:
                 raise self._no_schema() from error
+            if state == NO_RIGHT:
+                hint = "vpsctl init gives vpsctl's own role its rights again"
+                raise Failed(f"Postgres at {self.place} refused it: {first_line(error)}", hint=hint) from error
             raise
 
     def _no_schema(self) -> Failed:
         return Failed(f"the schema of {self.place} is not this vpsctl's", hint="vpsctl init")
 
     def _unavailable(self, error: exc.SQLAlchemyError) -> Unavailable:
-        return Unavailable(f"Postgres at {self.place} cannot be reached: {_first_line(error)}", hint="vpsctl doctor")
+        return Unavailable(f"Postgres at {self.place} cannot be reached: {first_line(error)}", hint="vpsctl doctor")
 
 
 def before_commit(session: Session, act: Callable[[Session], None]) -> None:
@@ -124,7 +136,13 @@ def before_commit(session: Session, act: Callable[[Session], None]) -> None:
     session.info.setdefault(LAST, []).append(act)
 
 
-def _first_line(error: exc.SQLAlchemyError) -> str:
+def first_line(error: exc.SQLAlchemyError) -> str:
     """What the server or driver said, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
     return next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+
+
+def _keep_search_path(connection: Any, _record: object) -> None:
+    """As for the owner: in it "$user" is who logged in, who may have a schema of that name, and not the role."""
+    connection.execute(SEARCH_PATH)
+    connection.commit()

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from vpsctl.app import App
 from vpsctl.errors import Invalid
-from vpsctl.runs import Report, ignore, start_run
+from vpsctl.run_events import Report, ignore
+from vpsctl.runs import start_run
 from vpsctl.sites.deployment import Deployment, carry_out, site_lock, site_row
 from vpsctl.sites.draft import make_draft
 from vpsctl.sites.prove import traffic

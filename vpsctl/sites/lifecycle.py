@@ -8,7 +8,8 @@ from vpsctl.db.models import Site
 from vpsctl.docker_engine.types import Container
 from vpsctl.errors import Conflict, NotFound
 from vpsctl.proxy.types import Upstreams
-from vpsctl.runs import Report, RunLog, ignore, start_run
+from vpsctl.run_events import Report, ignore
+from vpsctl.runs import RunLog, start_run
 from vpsctl.sites import naming
 from vpsctl.sites.deployment import previous_of, site_lock, site_row
 from vpsctl.sites.naming import Names, release_of

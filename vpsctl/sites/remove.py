@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from vpsctl.app import App
 from vpsctl.db.models import Site
 from vpsctl.errors import Unavailable
-from vpsctl.runs import Report, ignore, start_run
+from vpsctl.run_events import Report, ignore
+from vpsctl.runs import start_run
 from vpsctl.sites.adopt.attach import detach_all
 from vpsctl.sites.adopt.record import forget_adoption, read_adoption
 from vpsctl.sites.deployment import site_lock, site_row

@@ -5,7 +5,8 @@ from sqlalchemy import select
 from vpsctl.app import App
 from vpsctl.db.models import Release, Site
 from vpsctl.errors import NotFound
-from vpsctl.runs import Report, ignore, start_run
+from vpsctl.run_events import Report, ignore
+from vpsctl.runs import start_run
 from vpsctl.sites.deployment import Deployment, carry_out, site_lock, site_row
 from vpsctl.sites.draft import with_files
 from vpsctl.sites.lookup import get_release

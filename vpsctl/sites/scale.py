@@ -8,7 +8,8 @@ from vpsctl.docker_engine.types import Container, ContainerSpec
 from vpsctl.errors import Conflict, Invalid
 from vpsctl.proxy.types import Upstreams
 from vpsctl.proxy.upstreams import SLOTS
-from vpsctl.runs import Report, ignore, start_run
+from vpsctl.run_events import Report, ignore
+from vpsctl.runs import start_run
 from vpsctl.sites.compose.roles import update_order
 from vpsctl.sites.deployment import previous_of, site_lock, site_row
 from vpsctl.sites.draft import with_files

@@ -14,8 +14,9 @@ from vpsctl.db.lock import Lock
 from vpsctl.db.models import Release, Run, Site
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound
 from vpsctl.proxy.types import Route
+from vpsctl.run_events import Report, ignore
 from vpsctl.run_history import RunInfo, find_interrupted
-from vpsctl.runs import Report, alive, ignore, resume_run
+from vpsctl.runs import alive, resume_run
 from vpsctl.sites.deployment import complete, previous_of, roll, site_lock, site_row
 from vpsctl.sites.images import recorded_images
 from vpsctl.sites.releases import mark_serving, unmark_serving

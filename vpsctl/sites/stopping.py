@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from vpsctl.docker_engine.engine import Engine
 from vpsctl.docker_engine.types import Container
+from vpsctl.errors import Conflict, Failed
 from vpsctl.sites import naming
 from vpsctl.sites.compose.spec import SiteSpec
 
@@ -23,10 +24,21 @@ def stop_all(engine: Engine, containers: Sequence[Container], spec: SiteSpec | N
 
 
 def _stop(engine: Engine, item: Container, spec: SiteSpec | None) -> None:
-    if item.restart in ("always", "on-failure"):
-        # At its own next start the Engine would start these again, beside what has replaced them and over the same data.
-        engine.set_restart(item.id, "unless-stopped")
+    # At its own next start the Engine would start these again, beside what has replaced them and over the same data.
+    comes_back = item.restart in ("always", "on-failure")
+    changed = comes_back and _stays_stopped(engine, item)
     engine.stop(item.id, grace=grace(item, spec))
+    if comes_back and not changed:
+        engine.set_restart(item.id, "unless-stopped")
+
+
+def _stays_stopped(engine: Engine, item: Container) -> bool:
+    """False when the Engine refused: between two restarts of one that crashes, 20.10 changes nothing of a container."""
+    try:
+        engine.set_restart(item.id, "unless-stopped")
+    except (Conflict, Failed):
+        return False
+    return True
 
 
 def grace(container: Container, spec: SiteSpec | None) -> timedelta | None:

@@ -1,5 +1,6 @@
 """The schema: migrated to exactly what the models say, there and back, once however many ask."""
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.engine import make_url
 
+from tests.postgres import execute
 from vpsctl.db.migrate import find_migrations, head_version, migrate, schema_version
 from vpsctl.db.models import Base
 from vpsctl.db.session import Database
-from vpsctl.errors import Conflict
+from vpsctl.errors import Conflict, Failed
 
 
 @pytest.fixture
@@ -78,8 +80,68 @@ def test_a_schema_newer_than_this_vpsctl_is_left_alone(database_url: str) -> Non
 
 def test_the_role_that_vpsctl_works_as_cannot_change_the_schema(database: Database) -> None:
     for statement in ("CREATE TABLE mine (id int)", "DROP TABLE sites", "UPDATE alembic_version SET version_num = '1'"):
-        with pytest.raises(ProgrammingError, match="permission denied|must be owner"), database.transaction() as session:
+        with pytest.raises(Failed, match="permission denied|must be owner"), database.transaction() as session:
             session.execute(text(statement))
+
+
+@pytest.fixture
+def login_url(postgres_server: str, empty_database_url: str) -> Iterator[str]:
+    """The empty database, of a login that owns it and may neither make roles nor grant them."""
+    url, name = make_url(empty_database_url), f"t{secrets.token_hex(4)}"
+    execute(postgres_server, f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+    execute(postgres_server, f"ALTER DATABASE {url.database} OWNER TO {name}")
+    yield url.set(username=name, password=name).render_as_string(hide_password=False)
+    execute(postgres_server, f"ALTER DATABASE {url.database} OWNER TO postgres")
+    execute(empty_database_url, f"DROP OWNED BY {name} CASCADE")
+    execute(postgres_server, f"DROP ROLE {name}")
+
+
+def test_a_login_without_the_right_is_told_what_an_administrator_runs(login_url: str, empty_database_url: str) -> None:
+    name = make_url(login_url).username
+    with closing(Database(login_url, owner=True)) as owner, closing(Database(login_url)) as working:
+        with pytest.raises(
+            Failed, match=f"the login {name} may not make the schema of .*: must have admin option"
+        ) as caught:
+            migrate(owner)
+        assert tables(owner) == set()
+        with pytest.raises(Failed) as unready:
+            tables(working)
+        assert unready.value.hint == "vpsctl init"
+        statement = f"GRANT vpsctl_app TO {name};"
+        assert (
+            caught.value.hint == f"an administrator of that Postgres runs, in that database: {statement} Then: vpsctl init"
+        )
+        execute(empty_database_url, statement)
+        assert migrate(owner)
+        assert not migrate(owner)
+        for change in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit", "TRUNCATE audit"):
+            with pytest.raises(Failed, match="permission denied"), working.transaction() as session:
+                session.execute(text(change))
+
+
+def test_a_schema_named_as_the_login_is_found_by_the_role_too(login_url: str, empty_database_url: str) -> None:
+    name = make_url(login_url).username
+    execute(empty_database_url, f"CREATE SCHEMA {name} AUTHORIZATION {name}")
+    execute(empty_database_url, f"GRANT vpsctl_app TO {name}")
+    with closing(Database(login_url, owner=True)) as owner, closing(Database(login_url)) as working:
+        migrate(owner)
+        assert schema_version(working) == head_version()
+        with working.transaction() as session:
+            assert inspect(session.connection()).get_table_names("public") == []
+
+
+def test_rights_that_a_restored_dump_lacks_are_given_again(database_url: str) -> None:
+    execute(database_url, "DROP OWNED BY vpsctl_app")
+    with closing(Database(database_url, owner=True)) as owner, closing(Database(database_url)) as working:
+        with pytest.raises(Failed, match="permission denied") as caught, working.transaction() as session:
+            session.execute(text("INSERT INTO projects (slug, name) VALUES ('a', 'a')"))
+        assert caught.value.hint.startswith("vpsctl init ")
+        assert migrate(owner)
+        assert not migrate(owner)
+        with working.transaction() as session:
+            assert session.scalar(text("SELECT count(*) FROM audit")) == 0
+        with pytest.raises(Failed, match="permission denied"), working.transaction() as session:
+            session.execute(text("DELETE FROM audit"))
 
 
 def test_an_installed_package_carries_its_own_migrations(tmp_path: Path, empty_database_url: str) -> None:

@@ -11,8 +11,9 @@ from tests.waiting import wait_for
 from vpsctl import runs
 from vpsctl.app import App
 from vpsctl.errors import Conflict, Failed, NotFound, Unavailable
+from vpsctl.run_events import LogLine, RunStarted, StepFinished, StepStarted
 from vpsctl.run_history import RunError, find_interrupted, list_runs, show_run
-from vpsctl.runs import LogLine, RunLog, RunStarted, StepFinished, StepStarted, resume_run, start_run
+from vpsctl.runs import RunLog, resume_run, start_run
 from vpsctl.secret import Secret
 
 Gone = Callable[[], AbstractContextManager[None]]

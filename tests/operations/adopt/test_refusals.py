@@ -14,7 +14,7 @@ from tests.operations.adopt.conftest import APP, Stranger, started
 from vpsctl.app import Actor, App
 from vpsctl.docker_engine.types import Container, Mount
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound, VpsctlError
-from vpsctl.runs import Event, StepStarted
+from vpsctl.run_events import Event, StepStarted
 from vpsctl.settings import Settings
 from vpsctl.sites import naming
 from vpsctl.sites.adopt import adopt as operation

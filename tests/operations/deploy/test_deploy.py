@@ -8,7 +8,7 @@ import pytest
 
 from tests.operations.deploy.conftest import COMPOSE, STEPS, MakeSite, Site
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound
-from vpsctl.runs import Event, StepStarted
+from vpsctl.run_events import Event, StepStarted
 from vpsctl.sites.deploy import Options, deploy
 from vpsctl.sites.environment import set_variables
 from vpsctl.sites.lifecycle import restart_site, start_site, stop_site

@@ -11,8 +11,8 @@ from tests.operations.deploy.cut import cut_off_engine
 from vpsctl.app import App
 from vpsctl.credentials.set import set_credential
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound, Unavailable, VpsctlError
+from vpsctl.run_events import Event, StepStarted
 from vpsctl.run_history import list_runs, show_run
-from vpsctl.runs import Event, StepStarted
 from vpsctl.secret import Secret
 from vpsctl.sites.deploy import Options, deploy
 from vpsctl.sites.environment import set_variables

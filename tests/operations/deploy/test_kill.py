@@ -11,8 +11,8 @@ import pytest
 from tests.operations.deploy.conftest import COMPOSE, STEPS, MakeSite, Site
 from vpsctl.app import Actor, App
 from vpsctl.errors import NotFound
+from vpsctl.run_events import Event, LogLine, StepFinished, StepStarted
 from vpsctl.run_history import list_runs
-from vpsctl.runs import Event, LogLine, StepFinished, StepStarted
 from vpsctl.settings import Settings
 from vpsctl.sites.deploy import deploy
 from vpsctl.sites.environment import set_variables

@@ -12,7 +12,8 @@ from vpsctl.db.models import Site
 from vpsctl.errors import Failed, Invalid, VpsctlError
 from vpsctl.projects.find import ensure_project
 from vpsctl.proxy.types import Route, Upstreams
-from vpsctl.runs import Report, RunLog, ignore, start_run
+from vpsctl.run_events import Report, ignore
+from vpsctl.runs import RunLog, start_run
 from vpsctl.sites import naming
 from vpsctl.sites.add import fetched_in_place
 from vpsctl.sites.adopt.attach import attach, detach_all
