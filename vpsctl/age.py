@@ -9,6 +9,8 @@ from vpsctl.errors import Failed, Invalid
 from vpsctl.secret import Secret
 
 HEADERS = (b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----")
+SHORTEST = 12
+"""Characters of a passphrase: whoever finds the file can try as many as they like."""
 _RECIPIENT = "give a key as age-keygen prints it (age1…), or an ssh-ed25519 or ssh-rsa public key"
 _IDENTITY = "give a file with AGE-SECRET-KEY-1… as age-keygen writes it, or an SSH private key without a passphrase"
 _DAMAGED = "take another copy of it"
@@ -22,15 +24,15 @@ def is_age(data: bytes) -> bool:
 def encrypt_to(data: bytes, *, recipients: Sequence[str] = (), passphrase: Secret | None = None) -> bytes:
     """A binary age file of `data`, for the holders of any of the keys, or of the passphrase: one of the two.
 
-    Recipients are X25519 keys (age1…) and SSH public keys. Raises Invalid naming the recipient that is none, and when
-    nobody or both ways are given: the format does not let a passphrase stand beside keys.
+    Recipients are X25519 keys (age1…) and SSH public keys. Raises Invalid naming the recipient that is none, for a
+    short passphrase, and when nobody or both ways are given: the format does not let a passphrase stand beside keys.
     """
     if bool(recipients) == (passphrase is not None):
         problem = "both recipients and a passphrase" if recipients else "neither a recipient nor a passphrase"
         raise Invalid(f"cannot encrypt with {problem}", hint="give --recipient KEY, or --passphrase")
     if passphrase is not None:
-        if not passphrase.reveal():
-            raise Invalid("the passphrase is empty", hint="take one of several words")
+        if len(passphrase.reveal()) < SHORTEST:
+            raise Invalid(f"a passphrase has at least {SHORTEST} characters", hint="take five words that nobody would guess")
         return bytes(pyrage.passphrase.encrypt(data, passphrase.reveal()))
     return bytes(pyrage.encrypt(data, [_recipient(text.strip()) for text in recipients]))
 

@@ -39,8 +39,8 @@ class App:
         self.settings = settings
         self.actor = actor
         self._ask = ask
-        self.inner_key: bytes | None = None
-        """Once it was opened: see `vpsctl.inner_key`."""
+        self.inner_key: tuple[bytes, bytes] | None = None
+        """Once it was opened, with the stored bytes that it was opened from: see `vpsctl.inner_key`."""
 
     def __enter__(self) -> "App":
         return self

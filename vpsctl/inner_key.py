@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from vpsctl.app import App
-from vpsctl.db.models import Credential, CredentialVersion, InnerKey, MasterKey
+from vpsctl.db.models import AuditHead, Credential, CredentialVersion, InnerKey, MasterKey
 from vpsctl.errors import Failed
 from vpsctl.vault import bindings
 from vpsctl.vault.key import SIZE, derive
@@ -20,21 +20,22 @@ def subkey(app: App, session: Session, purpose: str) -> bytes:
 
     Raises Failed when the master key is not the one that this database is under, or the stored row was altered.
     """
-    if app.inner_key is None:
-        there = session.scalar(select(InnerKey.id)) is not None
-        app.inner_key = _known(app, session) if there else _make(app)
-    return derive_subkey(app.inner_key, purpose)
+    stored = session.scalar(select(InnerKey.sealed))  # each time: under a process that goes on a database may be replaced
+    known = app.inner_key
+    if stored is None or known is None or known[0] != stored:
+        known = app.inner_key = _opened(app, stored) if stored is not None else _make(app)
+    return derive_subkey(known[1], purpose)
 
 
 def derive_subkey(inner: bytes, purpose: str) -> bytes:
     return derive(inner, f"inner/{purpose}")
 
 
-def _known(app: App, session: Session) -> bytes:
-    return app.vault.decrypt(unpack(session.scalars(select(InnerKey.sealed)).one()), binding=bindings.inner_key())
+def _opened(app: App, stored: bytes) -> tuple[bytes, bytes]:
+    return stored, app.vault.decrypt(unpack(stored), binding=bindings.inner_key())
 
 
-def _make(app: App) -> bytes:
+def _make(app: App) -> tuple[bytes, bytes]:
     """The first change of a new installation; two at once agree, since the second waits for the first.
 
     In a transaction of its own: the caller's may be rolled back, and the key is remembered. Credentials older than the
@@ -45,7 +46,9 @@ def _make(app: App) -> bytes:
             raise Failed(
                 "the upgrade of this installation has not ended: credentials wait for their seals", hint="vpsctl init"
             )
-        return make_inner_key(app, session) or _known(app, session)
+        made = make_inner_key(app, session)
+        stored = session.scalars(select(InnerKey.sealed)).one()
+        return (stored, made) if made else _opened(app, stored)
 
 
 def make_inner_key(app: App, session: Session) -> bytes | None:
@@ -53,7 +56,8 @@ def make_inner_key(app: App, session: Session) -> bytes | None:
     session.execute(ALONE)
     if session.scalar(select(InnerKey.id)) is not None:
         return None
-    if session.scalar(select(MasterKey.key_id).limit(1)) is not None:
+    written = session.scalar(select(AuditHead.id).where(AuditHead.seal.is_not(None)))
+    if written is not None or session.scalar(select(MasterKey.key_id).limit(1)) is not None:
         raise Failed(
             "the inner key is gone from the database: its row was removed", hint="restore the database from a backup"
         )

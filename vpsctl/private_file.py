@@ -100,6 +100,9 @@ def _beside(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield draft, file
+    except OSError as error:
+        error.filename = error.filename or str(path)  # what fails on a descriptor, such as on a full disk, names no file
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

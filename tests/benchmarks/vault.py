@@ -80,7 +80,7 @@ def opened(app: App) -> None:
 
     many = {"AES-256-GCM alone": cipher, "Vault.decrypt": vault}
     found = {name: seconds / 1000 for name, seconds in interleaved(dict(many), ROUNDS).items()}
-    found["open_credential, with its two queries"] = interleaved({"one": lambda: open_credential(app, names[0])}, 50)["one"]
+    found["open_credential, with three queries"] = interleaved({"one": lambda: open_credential(app, names[0])}, 50)["one"]
     together = interleaved({"all": lambda: read_credentials(app, names)}, ROUNDS)["all"]
     found[f"read_credentials of {len(names)}, each"] = together / len(names)
     base = found["AES-256-GCM alone"]

@@ -130,6 +130,9 @@ def test_a_whole_trail_is_told_with_the_end_to_note_down(audit: Machine) -> None
     assert answer.out.splitlines()[1] == f"row 2 ends the trail: {verified['head_mac']}"
     assert (verified["rows"], verified["first"], verified["last"], verified["problems"]) == (2, 1, 2, [])
     assert audit("verify").out.startswith("2 rows are as written; the trail goes on from where it ended on 20")
+    silent = audit("verify", "--quiet")
+    assert (silent.code, silent.out, silent.err) == (0, "", "")
+    assert audit("verify", "--quiet", "--json").data["rows"] == 2
     assert stat.S_IMODE((audit.settings.home / "audit-anchor").stat().st_mode) == 0o600
 
 

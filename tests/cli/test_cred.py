@@ -67,13 +67,13 @@ def test_a_generated_value_is_stored_and_never_shown(app: App, vpsctl: Vpsctl) -
         ("TOKEN --from-stdin", "credential TOKEN: the value is empty"),
         ("TOKEN --from-file /nonexistent/x", "cannot read /nonexistent/x: No such file or directory"),
         ("TOKEN --kind secret --generate", "there is no kind of credential named secret"),
-        ("TOKEN --kind s3 --generate", "a new S3 keys cannot be made here"),
+        ("TOKEN --kind s3 --generate", "a value of kind s3 cannot be made here"),
         ("TOKEN --kind basic --generate", "a new password needs a username, and there is no value yet to take it from"),
-        ("TOKEN --kind basic --field password=hunter22", "has no field that may stand on a command line"),
-        ("TOKEN --kind keyvalue --field API_KEY=hunter22", "has no field that may stand on a command line"),
-        ("TOKEN --kind basic --field user=x", "a basic authentication has no field user"),
+        ("TOKEN --kind basic --field password=hunter22", "password is secret, and no secret stands on a command line"),
+        ("TOKEN --kind keyvalue --field API_KEY=hunter22", "API_KEY is secret, and no secret stands on a command line"),
+        ("TOKEN --kind basic --field user=x", "kind basic has no field user"),
         ("TOKEN --field username", "--field is not KEY=VALUE"),
-        ("TOKEN --bucket x --generate", "a password has no use for --bucket"),
+        ("TOKEN --bucket x --generate", "kind password has no use for --bucket"),
         ("TOKEN --url postgresql://u:hunter22@h/d --generate", "--url holds a password"),
         ("TOKEN --expires 2020-01-01 --generate", "--expires '2020-01-01' is not in the future"),
         ("TOKEN --expires soon --generate", "--expires 'soon' is neither a duration nor a date"),
@@ -211,7 +211,7 @@ def test_versions_are_listed_put_back_and_destroyed(app: App, vpsctl: Vpsctl) ->
     slip = vpsctl("cred", "destroy", "TOKEN", "--version", "2", "--confirm", "TOKE")
     assert (slip.code, slip.sentence) == (2, "--confirm is TOKE, and the credential is TOKEN: nothing was changed")
     assert vpsctl("cred", "destroy", "NOSUCH", "--version", "2").code == 3
-    assert vpsctl("cred", "destroy", "TOKEN", "--version", "3", "--confirm", "TOKEN").code == 4
+    assert vpsctl("cred", "destroy", "TOKEN", "--version", "3").code == 4  # nobody is asked before
     done = vpsctl("cred", "destroy", "TOKEN", "--version", "2", "--confirm", "TOKEN")
     assert (done.code, done.out.partition(";")[0]) == (0, "version 2 of TOKEN is destroyed")
     states = {
@@ -230,6 +230,23 @@ def test_removing_asks_first(vpsctl: Vpsctl) -> None:
     assert vpsctl("cred", "remove", "TOKEN", "--yes").out == "TOKEN is removed, 1 version\n"
     again = vpsctl("cred", "remove", "TOKEN", "--yes", "--json")
     assert (again.code, again.error["message"]) == (3, "there is no credential TOKEN")
+
+
+def test_removing_says_what_becomes_of_each_site(vpsctl: Vpsctl, deployed: Deploy) -> None:
+    vpsctl("cred", "set", "TOKEN", "--generate")
+    vpsctl("cred", "set", "TOKEN", "--generate", "--project", "acme")
+    deployed("shop", "acme", {"TOKEN": 2})
+    takes = "shop runs with it still, and its next deploy takes the machine's version 1"
+    broken = "a release that has it can be neither scaled nor rolled back to"
+    asked = vpsctl("cred", "remove", "TOKEN", "--project", "acme")
+    assert (asked.code, asked.hint) == (2, "add --yes to go ahead")
+    assert f"Every version of TOKEN is deleted for good: {takes}; {broken}." in asked.sentence
+    assert vpsctl("cred", "remove", "TOKEN", "--project", "acme", "--yes").err.splitlines() == [takes, broken]
+    deployed("shop", "acme", {"TOKEN": 1})
+    refused = vpsctl("cred", "remove", "TOKEN")  # nobody is asked before
+    assert (refused.code, refused.sentence) == (4, "credential TOKEN is used by shop")
+    fails = "shop runs with it still, and its next deploy fails"
+    assert vpsctl("cred", "remove", "TOKEN", "--force", "--yes").err.splitlines() == [fails, broken]
 
 
 def test_a_rotation_says_who_needs_a_deploy(app: App, vpsctl: Vpsctl, deployed: Deploy) -> None:
@@ -330,7 +347,13 @@ def test_a_test_says_what_came_of_it_by_its_exit_code_too(vpsctl: Vpsctl) -> Non
         document = vpsctl("cred", "test", "YESPO", "--json")
         assert document.code == 6
         assert json.loads(document.out)["data"]["ok"] is False
-        assert vpsctl("cred", "test", "YESPO", "--url", "http://127.0.0.1:1/").code == 6
+        assert json.loads(document.out)["data"]["reached"] is True
+        assert bad.hint == "vpsctl cred set YESPO stores another value"
+    unheard = vpsctl("cred", "test", "YESPO", "--url", "http://127.0.0.1:1/")
+    assert (unheard.code, unheard.sentence.partition(": ")[2][:18]) == (5, "http://127.0.0.1:1")
+    assert unheard.hint == "this tells nothing of its value; where it is tried: vpsctl cred show YESPO"
+    unheard = vpsctl("cred", "test", "YESPO", "--url", "http://127.0.0.1:1/", "--json")
+    assert (unheard.code, json.loads(unheard.out)["data"]["reached"]) == (5, False)
     vpsctl("cred", "add", "KEYS", "--kind", "keyvalue", "--from-stdin", stdin=b"API_KEY=hunter22")
     nowhere = vpsctl("cred", "test", "KEYS")
     assert nowhere.code == 0
@@ -364,7 +387,7 @@ def test_what_a_file_holds_is_stored_or_told_first(app: App, vpsctl: Vpsctl, pro
     wrong = vpsctl("cred", "import", str(file), "--format", "xml")
     assert (wrong.code, wrong.sentence) == (2, "there is no format 'xml'")
     unheard = vpsctl("cred", "import", str(file), "--passphrase")
-    assert (unheard.code, unheard.sentence) == (2, "a passphrase is typed, and nobody can be asked here")
+    assert (unheard.code, unheard.sentence) == (2, "nobody can be asked for a passphrase here")
     assert "hunter" not in "".join(answer.out + answer.err for answer in (dry, done, missing, wrong))
 
 

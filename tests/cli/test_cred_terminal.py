@@ -7,11 +7,12 @@ import pytest
 
 from tests.cli.conftest import Vpsctl
 from tests.cli.vault_line import OpenScreen, process, screen, value, vpsctl
+from tests.operations.credentials.conftest import Deploy, deployed
 from tests.unit.credentials.values import good
 from vpsctl.app import App
 from vpsctl.audit.list import Wanted, list_audit
 
-__all__ = ["process", "screen", "vpsctl"]  # fixtures
+__all__ = ["deployed", "process", "screen", "vpsctl"]  # fixtures
 
 
 def test_each_part_is_asked_for_and_secret_ones_unseen(app: App, vpsctl: Vpsctl, screen: OpenScreen) -> None:
@@ -98,7 +99,8 @@ def test_a_version_is_destroyed_after_the_name_is_typed(vpsctl: Vpsctl, screen: 
 
 def test_a_command_has_the_terminal(vpsctl: Vpsctl, screen: OpenScreen) -> None:
     vpsctl("cred", "set", "TOKEN", "--from-stdin", stdin=b"hunter22")
-    shell = screen("cred", "use", "TOKEN", "--", "sh", "-c", 'test -t 0 && read line && echo "$line-${#TOKEN}"; sleep 60')
+    script = 'test -t 0 && read line && echo "$line-${#TOKEN}"; exec sleep 60'
+    shell = screen("cred", "use", "TOKEN", "--", "sh", "-c", script)
     shell.type("typed\n")
     shell.expect("typed-8")
     shell.type("\x03")
@@ -111,10 +113,10 @@ def test_a_command_has_the_terminal(vpsctl: Vpsctl, screen: OpenScreen) -> None:
 def test_an_export_with_a_passphrase_asks_twice(app: App, vpsctl: Vpsctl, screen: OpenScreen, tmp_path: Path) -> None:
     vpsctl("cred", "set", "TOKEN", "--from-stdin", stdin=b"hunter22")
     to = str(tmp_path / "out.age")
-    for second, code in (("other words", 2), ("some words", 0)):
+    for second, code in (("other words", 2), ("some more words", 0)):
         asked = screen("cred", "export", "--to", to, "--passphrase", "--reason", "a new server")
-        asked.expect("A passphrase for it: ")
-        asked.type("some words\n")
+        asked.expect("Passphrase (not shown): ")
+        asked.type("some more words\n")
         asked.expect("The same again: ")
         asked.type(f"{second}\n")
         ended, seen = asked.end()
@@ -122,8 +124,34 @@ def test_an_export_with_a_passphrase_asks_twice(app: App, vpsctl: Vpsctl, screen
         assert "words" not in seen.partition("again: ")[2].replace("two passphrases", "")
     vpsctl("cred", "remove", "TOKEN", "--yes")
     asked = screen("cred", "import", to, "--passphrase")
-    asked.expect("Its passphrase: ")
-    asked.type("some words\n")
+    asked.expect("Passphrase (not shown): ")
+    asked.type("some more words\n")
     ended, seen = asked.end()
     assert ended == 0, seen
     assert value(app, "TOKEN") == "hunter22"
+
+
+def test_tables_of_eighty_columns_have_every_word_whole(
+    app: App, vpsctl: Vpsctl, screen: OpenScreen, deployed: Deploy
+) -> None:
+    for name in ("CLICKHOUSE_REPORTS_URL", "DB_PASSWORD", "YESPO_API_TOKEN"):
+        vpsctl("cred", "add", name, "--kind", "token", "--expires", "2030-12-01", "--project", "acme", "--generate")
+    vpsctl("cred", "set", "DB_PASSWORD", "--project", "acme", "--generate")
+    deployed("reports-acme", "acme", {"CLICKHOUSE_REPORTS_URL": 1, "DB_PASSWORD": 1})
+    deployed("shop-acme", "acme", {"CLICKHOUSE_REPORTS_URL": 1, "DB_PASSWORD": 2})
+    vpsctl("user", "add", "anna", "--role", "admin", "--email", "anna@example.com")
+    vpsctl("token", "create", "--user", "anna", "--name", "deploy-pipeline", "--scope", "sites:deploy", "--stdout")
+    for words in ("cred list", "token list", "audit list", "project list", "key status", "user list"):
+        answer = vpsctl(*words.split())
+        code, seen = screen(*words.split(), columns=80).end()
+        assert (code, answer.code) == (0, 0), seen
+        lines = seen.splitlines()
+        rule = next(place for place, line in enumerate(lines) if line.startswith("─"))
+        assert max(map(len, lines[rule - 1 :])) <= 80, seen
+        piped = answer.out.splitlines()
+        heading = next(place for place, line in enumerate(piped) if line.isupper())
+        cells = {word for line in piped[heading + 1 :] for word in line.split() if word != "-"}
+        assert cells <= {word for line in lines for word in line.split()}, words
+    _, seen = screen("cred", "list", columns=80).end()
+    at = seen.splitlines().index("    USED BY reports-acme shop-acme")
+    assert seen.splitlines()[at - 1].startswith("CLICKHOUSE_REPORTS_URL  acme     token  1  ")

@@ -15,6 +15,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from tests.cli.commands import RECIPIENT
 from tests.machine import bare_machine, free_ports
 from vpsctl.app import App
 from vpsctl.cli.main import run as run_command
@@ -100,7 +101,12 @@ def test_init_remembers_its_options_and_changes_nothing_the_second_time(
         again = data(vpsctl(app, "init", "--json"))
         assert again["changed"] is False
         assert [step["name"] for step in again["steps"] if step["changed"]] == []
-        assert "Nothing to do" in vpsctl(app, "init")[1]
+        told = vpsctl(app, "init")[1]
+        assert "Nothing to do" in told
+        assert told.splitlines()[-1].strip() == "vpsctl recovery-kit create --to kit.age --passphrase"
+        kit = ("recovery-kit", "create", "--to", str(tmp_path / "kit.age"), "--recipient", RECIPIENT)
+        assert vpsctl(app, *kit, VPSCTL_POSTGRES_URL=empty_database_url)[0] == 0
+        assert vpsctl(app, "init")[1] == "Nothing to do: everything stands already.\n"
 
 
 def test_init_says_that_a_variable_overrides_its_option(vpsctl: Vpsctl, foundation: App) -> None:

@@ -93,7 +93,7 @@ def test_a_rotation_and_the_end_of_the_old_key(cli: Vpsctl, settings: Settings, 
     assert answer.err.splitlines()[:3] == [f"master key {new} is {what}" for what in ("staged", "registered", "in force")]
     assert stat.S_IMODE((settings.home / "master.key").stat().st_mode) == 0o600
     assert not (settings.home / "master.key.next").exists()
-    refused = cli("key", "remove", stored, "--yes")
+    refused = cli("key", "remove", stored)  # nobody is asked before
     assert (refused.code, refused.hint) == (4, "make a new backup and wait, or add --force")
     unasked = cli("key", "remove", stored, "--force")
     assert (unasked.code, unasked.hint) == (2, "add --yes to go ahead")

@@ -42,6 +42,12 @@ def test_only_an_address_passes_for_one() -> None:
     assert answered(ASK, environment={"SSH_CONNECTION": ""}) == find_origin()
 
 
+def test_a_name_that_is_no_text_is_one_that_can_be_stored(tmp_path: Path) -> None:
+    asks = "from vpsctl.cli.opened import open_app\nwith open_app(before_init=True) as app: print(ascii(app.actor.name))"
+    environment = {"LOGNAME": os.fsdecode(b"an\xffna"), "VPSCTL_HOME": str(tmp_path), "PYTHONUTF8": "1"}
+    assert answered(asks, environment=environment) == "'an?na'"
+
+
 def test_a_job_of_cron_says_so(tmp_path: Path) -> None:
     cron = tmp_path / "cron"
     cron.symlink_to(sys.executable)

@@ -122,7 +122,7 @@ def test_a_projects_sites_their_spend_and_why_they_need_a_deploy(
     offline = cli("project", "show", project, VPSCTL_DOCKER_HOST=NOWHERE)
     assert (offline.code, ["sites:", site] in rows(offline.out)) == (0, True)
     assert offline.err.startswith("note: memory and disk are not shown: ")
-    kept = cli("project", "remove", project, "--yes")
+    kept = cli("project", "remove", project)  # nobody is asked before
     assert (kept.code, kept.sentence) == (4, f"project {project} still has site {site} and credential TOKEN")
 
     assert f"{site}: needs deploy" not in cli("status").out

@@ -109,7 +109,8 @@ def test_a_site_that_was_never_deployed(cli: Vpsctl, bare: str, words: str, code
 
 
 def test_what_can_be_looked_at_before_the_first_deploy(cli: Vpsctl, bare: str) -> None:
-    assert cli("site", "show", bare, "--json").data["pending"] == ["it was never deployed"]
+    assert cli("site", "show", bare, "--json").data["pending"] == ["not deployed yet"]
+    assert f"{bare}: not deployed yet: vpsctl deploy {bare}" in cli("status").out.splitlines()
     assert cli("release", "list", bare, "--json").data == []
     assert cli("env", "list", bare, "--json").data == []
     states = {site["name"]: site["state"] for site in cli("status", "--json").data["sites"]}

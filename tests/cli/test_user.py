@@ -173,7 +173,7 @@ def test_a_disabled_user_is_shut_out_with_their_tokens(app: App, vpsctl: Vpsctl,
 def test_what_is_secret_goes_into_no_pipe_unasked(app: App, vpsctl: Vpsctl, anna: str, words: str, what: str) -> None:
     answer = vpsctl(*words.split())
     assert (answer.code, answer.hint) == (2, "add --stdout if that is what you want")
-    assert answer.sentence.startswith(f"{what} would not go to a terminal")
+    assert answer.sentence.startswith(f"stdout is no terminal, and {what} would be left")
     assert vpsctl(*words.split(), "--json").error["code"] == "invalid"
     assert actions(app) == ["user.add"]
     assert (show_user(app, "anna").mfa, list_tokens(app)) == ("off", [])

@@ -57,8 +57,8 @@ class OpenScreen:
         self.process = process
         self.screens: list[Screen] = []
 
-    def __call__(self, *words: str) -> Screen:
-        environment = {**self.process.environment(), "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}
+    def __call__(self, *words: str, columns: int = 100) -> Screen:
+        environment = {**self.process.environment(), "TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"}
         self.screens.append(Screen([VPSCTL, *words], environment))
         return self.screens[-1]
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
+import pyrage  # type: ignore[import-untyped]
 import pytest
 
 from tests.e2e.command_line import CommandLine, refusal, write_settings
@@ -93,3 +94,29 @@ def test_a_build_fills_the_disk(small: Host, dockerfile: str) -> None:
     assert machine.request("slow.localhost").text == served
     assert machine.running().keys() == before.keys()
     vpsctl.done("deploy", "slow")
+
+
+def test_the_vault_on_a_full_disk(small: Host) -> None:
+    vpsctl, home = small.vpsctl, small.machine.path("home")
+    vpsctl.done("cred", "set", "TOKEN", "--from-stdin", stdin="hunter22")
+    vpsctl.done("audit", "verify")
+    to = ["--to", f"{small.machine.directory}/home/new"]
+    sealed = [*to, "--recipient", str(pyrage.x25519.Identity.generate().to_public())]
+    before, key = {path.name for path in home.iterdir()}, vpsctl.data("key", "status")["active"]
+    with filled(home):
+        for file, words in (
+            ("master.key.next", ["key", "rotate"]),
+            ("audit-anchor", ["audit", "verify"]),
+            ("new", ["audit", "export", *to]),
+            ("new", ["cred", "export", *sealed, "--reason", "the disk is full"]),
+            ("new", ["recovery-kit", "create", *sealed]),
+        ):
+            told = refused(vpsctl, *words)
+            assert f"/{file}: No space left on device" in told
+            assert {path.name for path in home.iterdir()} == {*before, "filler"}
+    assert vpsctl.data("key", "status")["active"] == key
+    reveal = ["cred", "reveal", "TOKEN", "--stdout", "--reason", "after the full disk"]
+    assert vpsctl.done(*reveal).strip() == "hunter22"
+    vpsctl.done("key", "rotate")
+    assert vpsctl.done(*reveal).strip() == "hunter22"
+    vpsctl.done("audit", "verify")

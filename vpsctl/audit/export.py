@@ -24,8 +24,9 @@ from vpsctl import private_file
 from vpsctl.app import App
 from vpsctl.audit.list import audit_row
 from vpsctl.audit.rows import ROWS, read_rows
-from vpsctl.audit.verify import find_head, one_state
+from vpsctl.audit.verify import find_head
 from vpsctl.db.models import Audit, AuditHead
+from vpsctl.db.session import one_state
 from vpsctl.encoding import to_json, to_plain
 from vpsctl.errors import Conflict, Failed
 

@@ -9,8 +9,9 @@ from vpsctl.audit.chain import is_genuine
 from vpsctl.audit.list import AuditRow, audit_row
 from vpsctl.audit.record import is_sealed
 from vpsctl.audit.rows import find_row
-from vpsctl.audit.verify import audit_key, earlier_digest, find_head, one_state
+from vpsctl.audit.verify import audit_key, earlier_digest, find_head
 from vpsctl.db.models import Audit, AuditHead, Run
+from vpsctl.db.session import one_state
 from vpsctl.errors import NotFound
 
 

@@ -14,6 +14,7 @@ from vpsctl.audit.record import PURPOSE
 from vpsctl.audit.rows import ROWS, read_rows
 from vpsctl.db.audit_digest import EARLIER_DIGEST
 from vpsctl.db.models import Audit, AuditHead, InnerKey
+from vpsctl.db.session import one_state
 from vpsctl.errors import Failed
 from vpsctl.inner_key import subkey
 
@@ -56,11 +57,6 @@ def verify_audit(app: App) -> Verified:
         write_anchor(app.settings.home, Known(head.last, head.mac, datetime.now(UTC)))
     anchor = known.at if known else None
     return Verified(count, head.earlier + 1, walk.last, head.mac.hex(), anchor, problems, walk.untold)
-
-
-def one_state(session: Session) -> None:
-    """What is read in this transaction is of one moment, whatever others write meanwhile. Call it first."""
-    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def find_head(session: Session) -> AuditHead:

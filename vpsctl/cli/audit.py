@@ -112,6 +112,7 @@ def verify() -> None:
     """Look whether any row was edited, removed, inserted or moved since it was written, and say which.
 
     Exit code 6 when one was. Where a clean trail ends is noted in a file outside the database, and compared the next time.
+    For cron: --quiet prints nothing of a clean one.
 
     Example: vpsctl audit verify
     """
@@ -120,7 +121,8 @@ def verify() -> None:
     with open_app() as opened:
         result = verify_audit(opened)
         anchor = opened.settings.home / "audit-anchor"
-    output.show(result, _render_verified)
+    if result.problems or not output.mode.quiet or output.mode.json:
+        output.show(result, _render_verified)
     if result.problems:
         failed = _failed(result, anchor)
         if not output.mode.json:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Credentials: kept encrypted, given to sites by name.")
 Own = Annotated[str | None, typer.Option(help="The project's own, instead of the one for every site.")]
-Force = Annotated[bool, typer.Option("--force", help="Even when a site uses it, which then cannot be deployed.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Even when it leaves a site without one, which then cannot be deployed.")
+]
 HIGHEST = 2**63 - 1
 BUCKETS = {"expired": "31", "1": "31", "7": "33", "14": "33"}
 
@@ -186,14 +188,13 @@ def destroy(
 
     Example: vpsctl cred destroy DB_PASSWORD --version 2 --confirm DB_PASSWORD
     """
-    from vpsctl.credentials.show import show_credential
-    from vpsctl.credentials.versions import destroy_version
+    from vpsctl.credentials.versions import check_destruction, destroy_version
 
     if confirm is not None and confirm != name:
         hint = f"vpsctl cred destroy {name} --version {version} --confirm {name}"
         raise Invalid(f"--confirm is {confirm}, and the credential is {name}: nothing was changed", hint=hint)
     with open_app() as opened:
-        show_credential(opened, name, project=project)  # nobody is asked about one that is not there
+        check_destruction(opened, name, version, project=project, force=force)
         question = f"The value of version {version} of {name} is destroyed for good."
         output.confirm(question, yes=confirm == name, typed=name)
         result = destroy_version(opened, name, version, project=project, force=force)
@@ -217,18 +218,28 @@ def remove(
 
     Example: vpsctl cred remove OLD_TOKEN --yes
     """
-    from vpsctl.credentials.remove import remove_credential
+    from vpsctl.credentials.remove import look_at_removal, remove_credential
 
-    output.confirm(f"Every version of {name} is deleted for good.", yes=yes)
     with open_app() as opened:
+        told = "; ".join(_left(look_at_removal(opened, name, project=project, force=force)))
+        output.confirm(f"Every version of {name} is deleted for good{f': {told}' if told else ''}.", yes=yes)
         result = remove_credential(opened, name, project=project, force=force)
     output.show(result, _removed)
 
 
 def _removed(done: CredentialRemoved) -> None:
     output.write(f"{done.name} is removed, {len(done.versions)} version{'s' * (len(done.versions) != 1)}")
-    if done.used_by:
-        output.note(f"still running with it, until their next deploy fails: {', '.join(done.used_by)}")
+    for line in _left(done):
+        output.note(line)
+
+
+def _left(done: CredentialRemoved) -> list[str]:
+    whose = "the machine's" if done.project is not None else "its project's own"
+    lines = [
+        f"{site} runs with it still, and its next deploy {f'takes {whose} version {version}' if version else 'fails'}"
+        for site, version in done.next_versions.items()
+    ]
+    return [*lines, "a release that has it can be neither scaled nor rolled back to"] if lines else []
 
 
 @app.command("usage")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vpsctl.cli import output
+from vpsctl.cli.age_options import (
+    Identities,
+    Recipients,
+    WithPassphrase,
+    ask_new_passphrase,
+    ask_passphrase,
+    read_identities,
+)
 from vpsctl.cli.cred_open import asked_reason
-from vpsctl.cli.opened import ask, open_app
+from vpsctl.cli.opened import open_app
 from vpsctl.errors import Invalid
-from vpsctl.secret import Secret
 
 if TYPE_CHECKING:
     from vpsctl.credentials.exchange.export import Exported
-    from vpsctl.credentials.exchange.read import Keys
     from vpsctl.credentials.exchange.store import Imported
 
 STDIN = Path("/dev/stdin")
@@ -31,41 +36,22 @@ def import_(
     replace: Annotated[bool, typer.Option("--replace", help="Also where another value is there already.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be stored, and store nothing.")] = False,
-    identity: Annotated[list[Path] | None, typer.Option(help="A file with the age or SSH key that opens it.")] = None,
-    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for the passphrase that opens it.")] = False,
+    identity: Identities = None,
+    passphrase: WithPassphrase = False,
 ) -> None:
     """Store what a .env, SOPS or JSON file holds. Or an export of another vault; all of it or nothing.
 
     Example: vpsctl cred import .env --project acme --dry-run
     """
-    from vpsctl.credentials.exchange.read import read_credentials_file
+    from vpsctl.credentials.exchange.read import Keys, read_credentials_file
     from vpsctl.credentials.exchange.store import import_credentials
 
     path, form = STDIN if file == Path("-") else file, None if format_ == "auto" else format_
+    keys = Keys(tuple(read_identities(identity)), ask_passphrase(passphrase))
     with open_app() as opened:
-        found = read_credentials_file(path, form=form, only=only or (), keys=_keys(identity or [], passphrase))
+        found = read_credentials_file(path, form=form, only=only or (), keys=keys)
         result = import_credentials(opened, found, project=project, replace=replace, dry_run=dry_run)
     output.show(result, _imported)
-
-
-def _keys(identities: list[Path], passphrase: bool) -> Keys:
-    from vpsctl.credentials.exchange.read import Keys
-
-    return Keys(tuple(_identity(path) for path in identities), _asked("Its passphrase: ") if passphrase else None)
-
-
-def _identity(path: Path) -> Secret:
-    try:
-        return Secret(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise Invalid(f"cannot read {path}: {why}", hint=f"ls -l {path}") from None
-
-
-def _asked(prompt: str) -> Secret:
-    if not sys.stdin.isatty():
-        raise Invalid("a passphrase is typed, and nobody can be asked here", hint="take a key instead of a passphrase")
-    return ask(prompt)
 
 
 def _imported(done: Imported) -> None:
@@ -81,12 +67,8 @@ def _imported(done: Imported) -> None:
 
 def export(
     to: Annotated[Path, typer.Option(help="The new file (0600).")],
-    recipient: Annotated[
-        list[str] | None, typer.Option(help="Who can open it: an age key (age1…) or an SSH public key; may be repeated.")
-    ] = None,
-    passphrase: Annotated[
-        bool, typer.Option("--passphrase", help="Whoever has the passphrase, which is asked for.")
-    ] = False,
+    recipient: Recipients = None,
+    passphrase: WithPassphrase = False,
     project: Annotated[str | None, typer.Option(help="Only those of this project.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; the audit trail keeps it. Asked for on a terminal.")] = None,
 ) -> None:
@@ -103,19 +85,12 @@ def export(
             hint="give --recipient KEY, or --passphrase",
         )
     why = checked_reason(reason if reason is not None else asked_reason("an export"))
-    secret = _new_passphrase() if passphrase else None
+    secret = ask_new_passphrase(passphrase)
     with open_app() as opened:
         result = export_credentials(
             opened, to=to, reason=why, project=project, recipients=recipient or (), passphrase=secret
         )
     output.show(result, _exported)
-
-
-def _new_passphrase() -> Secret:
-    first = _asked("A passphrase for it: ")
-    if _asked("The same again: ") != first:
-        raise Invalid("the two passphrases differ", hint="run it again")
-    return first
 
 
 def _exported(done: Exported) -> None:

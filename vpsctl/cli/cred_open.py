@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 from vpsctl.cli import output
 from vpsctl.cli.cred_details import Bucket, Endpoint, Header, KnownHosts, Region, Url, given_details
 from vpsctl.cli.opened import open_app
-from vpsctl.errors import Failed, Invalid
+from vpsctl.errors import Failed, Invalid, Unavailable
 
 if TYPE_CHECKING:
     from vpsctl.credentials.prove import Proof
@@ -113,7 +113,9 @@ def test(
     known_hosts: KnownHosts = None,
     code: Annotated[str | None, typer.Option(help="What an authenticator shows now, for a TOTP seed.")] = None,
 ) -> None:
-    """Really connect with a credential. To where it says or to what is given here; exit code 6 when it is refused.
+    """Really connect with a credential. To where it says, or to what is given here.
+
+    Exit code 6 when it is refused, 5 when nothing answers.
 
     Example: vpsctl cred test YESPO --project acme
     """
@@ -125,12 +127,20 @@ def test(
     if result.ok is not False:
         output.show(result, _proved)
         return
-    failed = Failed(f"{name}: {result.told}", hint=f"vpsctl cred set {name} stores another value")
+    failed = _failed(result)
     if not output.mode.json:
         raise failed
     output.show(result, _proved)  # what is on stdout is one document
     output.say(f"error: {failed.message}")
-    raise typer.Exit(output.EXIT[Failed])
+    raise typer.Exit(output.EXIT[type(failed)])
+
+
+def _failed(found: Proof) -> Failed | Unavailable:
+    message, own = f"{found.name}: {found.told}", f" --project {found.project}" if found.project else ""
+    if found.reached:
+        return Failed(message, hint=f"vpsctl cred set {found.name}{own} stores another value")
+    hint = f"this tells nothing of its value; where it is tried: vpsctl cred show {found.name}{own}"
+    return Unavailable(message, hint=hint)
 
 
 def _proved(found: Proof) -> None:

@@ -92,9 +92,9 @@ def _checked_fields(kind: Kind, plain: Mapping[str, str]) -> Mapping[str, str]:
     hint = f"--field is for {', '.join(open_)}" if open_ else "give the whole value by --from-stdin or --from-file PATH"
     for key in plain:
         if kind.any_fields or key in {field.name for field in kind.fields if field.secret}:
-            raise Invalid(f"a {kind.title} has no field that may stand on a command line, as {key} does", hint=hint)
+            raise Invalid(f"{key} is secret, and no secret stands on a command line", hint=hint)
         if key not in open_:
-            raise Invalid(f"a {kind.title} has no field {key}", hint=hint)
+            raise Invalid(f"kind {kind.name} has no field {key}", hint=hint)
     return plain
 
 

@@ -72,3 +72,6 @@ def _render(result: "InitResult") -> None:
         output.write("This machine is ready. Next: vpsctl site new NAME --template business, or vpsctl doctor")
     else:
         output.write("Nothing to do: everything stands already.")
+    if not result.recovery_kit:
+        output.write("Without the master key nothing stored can be read. Keep a recovery kit away from this machine:")
+        output.write("  vpsctl recovery-kit create --to kit.age --passphrase")

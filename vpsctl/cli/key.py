@@ -122,12 +122,12 @@ def remove(
 
     Example: vpsctl key remove 0123456789abcdef --yes
     """
-    from vpsctl.keys.remove import remove_key
+    from vpsctl.keys.remove import check_key_removal, remove_key
 
-    output.confirm(
-        f"What is under master key {key_id} in older backups can then be opened with a recovery kit only.", yes=yes
-    )
+    question = f"What is under master key {key_id} in older backups can then be opened with a recovery kit only."
     with open_app() as opened:
+        check_key_removal(opened, key_id, force=force)
+        output.confirm(question, yes=yes)
         result = remove_key(opened, key_id, force=force)
     output.show(result, lambda done: output.write(f"master key {done.key_id} is removed"))
 
@@ -137,6 +137,9 @@ def restore(
     kit: Annotated[Path, typer.Option(help="The recovery kit.")],
     identity: Identities = None,
     passphrase: WithPassphrase = False,
+    key: Annotated[
+        str | None, typer.Option(help="An older key in the kit, for a database from before a rotation; else the active one.")
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Also where another key stands, which is kept beside it.")
     ] = False,
@@ -153,7 +156,7 @@ def restore(
             raise Invalid("say what opens the kit", hint="give --identity FILE, or --passphrase")
         data, keys = read_kit(kit), read_identities(identity)
         secret = ask_passphrase(passphrase)
-        result = restore_key(opened.settings, data, identities=keys, passphrase=secret, replace=replace)
+        result = restore_key(opened.settings, data, identities=keys, passphrase=secret, name=key, replace=replace)
         record_restored(opened, result)
     output.show(result, _restored)
     output.note("check it against what is stored: vpsctl key status")

@@ -8,5 +8,5 @@ from vpsctl.errors import Invalid
 def check_terminal(what: str, *, stdout: bool) -> None:
     """Before anything is made. Raises Invalid where stdout is no terminal and `--stdout` was not given."""
     if not stdout and not sys.stdout.isatty():
-        message = f"{what} would not go to a terminal, but to where somebody else may read it; nothing was made"
+        message = f"stdout is no terminal, and {what} would be left wherever it goes; nothing was made"
         raise Invalid(message, hint="add --stdout if that is what you want")

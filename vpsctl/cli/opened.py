@@ -48,8 +48,9 @@ def _check_home(settings: Settings, *, before_init: bool) -> None:
 
 
 def _login() -> str:
-    """A process in a container may run as a user who has no name."""
+    """A process in a container may run as a user who has no name; and the environment may hold what is no text."""
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        name = f"uid {os.getuid()}"
+    return name.encode("utf-8", "replace").decode()

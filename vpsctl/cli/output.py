@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,6 @@ SURROUNDINGS = {
     errno.EDQUOT: "make room within that quota",
 }
 """What the machine refused, wherever we were: never a bug of ours, and the hint that goes with it."""
-STYLES = {"2": "dim", "31": "red", "32": "green", "33": "yellow", "36": "cyan"}
-"""The ANSI colours that commands use, by rich's names for them."""
 NO_COLOURS: Mapping[str, str] = {}
 COMMON = {"--json": "json", "--quiet": "quiet", "--debug": "debug"}
 T = TypeVar("T")
@@ -86,24 +85,21 @@ def colour(text: str, code: str, stream: Any = None) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], colours: Mapping[str, str] = NO_COLOURS) -> None:
-    """A table on stdout: rich's on a terminal, else columns two spaces apart, where `-` stands for nothing.
+    """A table on stdout: made to fit on a terminal, else columns two spaces apart, where `-` stands for nothing.
 
     `colours`: a cell's text to its ANSI colour, on a terminal.
     """
     cells = [["" if cell is None else _printable(str(cell)) for cell in row] for row in rows]
     columns = [column.upper() for column in columns]
     if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+        from vpsctl.cli.table import draw
 
-        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            grid.add_column(column, overflow="fold")
-        for row in cells:
-            grid.add_row(*(Text(cell, STYLES.get(colours.get(cell, ""), "")) for cell in row))
-        Console().print(grid)
+        def paint(shown: str, cell: str) -> str:
+            return colour(shown, colours[cell]) if cell in colours else shown
+
+        heading, rule, *drawn = draw(columns, cells, shutil.get_terminal_size().columns, paint)
+        for text in (colour(heading, "1"), rule, *drawn):
+            write(text)
         return
     lines = [[cell or "-" for cell in line] for line in (columns, *cells)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]

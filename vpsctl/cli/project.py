@@ -130,10 +130,11 @@ def remove(slug: Slug, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do
 
     Example: vpsctl project remove acme --yes
     """
-    from vpsctl.projects.remove import remove_project
+    from vpsctl.projects.remove import check_project_removal, remove_project
 
-    output.confirm(f"Project {slug}, and the roles and tokens that are for it alone, are removed.", yes=yes)
     with open_app() as opened:
+        check_project_removal(opened, slug)
+        output.confirm(f"Project {slug}, and the roles and tokens that are for it alone, are removed.", yes=yes)
         output.show(remove_project(opened, slug), _tell_removed)
 
 

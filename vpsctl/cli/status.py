@@ -65,8 +65,11 @@ def _row(site: "SiteState", now: datetime) -> tuple[str, ...]:
 
 
 def _remarks(site: "SiteState") -> list[str]:
+    from vpsctl.sites.due import NOT_YET
+
     lines = [f"{site.name}: {problem}" for problem in site.problems]
     lines += [f"{site.name}: run {run} was interrupted: vpsctl deploy resume {site.name}" for run in site.interrupted]
     if site.pending:
-        lines.append(f"{site.name}: needs deploy: {', '.join(site.pending)}: vpsctl deploy {site.name}")
+        waits = NOT_YET if site.pending == (NOT_YET,) else f"needs deploy: {', '.join(site.pending)}"
+        lines.append(f"{site.name}: {waits}: vpsctl deploy {site.name}")
     return lines

@@ -262,9 +262,11 @@ def reset(
     Example: vpsctl user mfa reset anna --yes
     """
     from vpsctl.users.enroll import reset_mfa
+    from vpsctl.users.show import show_user
 
-    output.confirm(f"{name} has no second factor afterwards.", yes=yes)
     with open_app() as opened:
+        show_user(opened, name)  # nobody is asked about one who is not there
+        output.confirm(f"{name} has no second factor afterwards.", yes=yes)
         result = reset_mfa(opened, name)
     output.show(result, _reset)
 

@@ -24,6 +24,8 @@ class Proof:
     told: str
     """One sentence, without any part of the value."""
     seconds: float
+    reached: bool
+    """False: no answer came, which tells nothing of the value."""
 
 
 def prove_credential(app: App, name: str, *, project: str | None = None, details: Mapping[str, str] = NOTHING) -> Proof:
@@ -38,7 +40,7 @@ def prove_credential(app: App, name: str, *, project: str | None = None, details
     with app.database.transaction() as session:
         record_use(app, session, [opened], {"program": "vpsctl cred test", **_place(details)})
     probed = probe(opened.kind, opened.value, wanted)
-    return Proof(name, opened.project, opened.version, probed.ok, probed.told, probed.seconds)
+    return Proof(name, opened.project, opened.version, probed.ok, probed.told, probed.seconds, probed.reached)
 
 
 def _place(details: Mapping[str, str]) -> dict[str, str]:

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from vpsctl.app import App
 from vpsctl.audit.record import record
-from vpsctl.credentials.head import PURPOSE, check_head, check_shadows
+from vpsctl.credentials.head import NEWEST, PURPOSE, altered_head, check_head, check_shadows
 from vpsctl.credentials.name import audited_name
 from vpsctl.db.models import Credential, CredentialVersion, Project
+from vpsctl.db.session import one_state
 from vpsctl.errors import Failed, NotFound, VpsctlError
 from vpsctl.inner_key import subkey
 from vpsctl.secret import Secret
@@ -60,12 +61,14 @@ def open_credentials(
     Raises NotFound naming every one that is missing; Failed, with an audit row, when a stored row was altered.
     """
     with app.database.transaction() as session:
+        one_state(session)
         key = subkey(app, session, PURPOSE) if names else b""
-        heads = _heads(session, names)
+        rows = _heads(session, names)
+        heads = [(head, slug) for head, slug, _ in rows]
         chosen = _choose(session, [head for head in heads if head[1] in (None, project)], versions)
-    for head, slug in heads:  # all: one that was moved to another project must not leave the machine's in its place
+    for head, slug, newest in rows:  # all: one that was moved to another project must not leave the machine's in its place
         with audited_refusal(app, head.name, slug, head.last_version):
-            check_head(key, head, slug)
+            check_head(key, head, slug, newest)
             if slug is None and project is not None and head.name not in versions:
                 check_shadows(key, head, _own_ids(heads, head.name))
     missing = sorted(set(names) - chosen.keys())
@@ -97,15 +100,15 @@ def _choose(
     return found
 
 
-def _heads(session: Session, names: Sequence[str]) -> list[tuple[Credential, str | None]]:
-    """Of every project, the machine's own first."""
+def _heads(session: Session, names: Sequence[str]) -> list[tuple[Credential, str | None, int | None]]:
+    """(credential, its project, its highest version that is there) of every project, the machine's own first."""
     query = (
-        select(Credential, Project.slug)
+        select(Credential, Project.slug, NEWEST)
         .outerjoin(Project, Project.id == Credential.project_id)
         .where(Credential.name.in_(names))
         .order_by(Credential.project_id.asc().nulls_first())
     )
-    return [(head, slug) for head, slug in session.execute(query)]
+    return [(head, slug, newest) for head, slug, newest in session.execute(query)]
 
 
 def _own_ids(heads: Sequence[tuple[Credential, str | None]], name: str) -> set[int]:
@@ -140,6 +143,8 @@ def _open(app: App, item: _Chosen) -> Opened:
         if version is None:
             raise newest_missing(head)
         if version.destroyed_at is not None:
+            if version.ciphertext or version.version == head.last_version:  # `destroy_version` leaves neither so
+                raise altered_head(head.name, item.project)
             hint = f"vpsctl cred versions {head.name}"
             raise NotFound(f"version {version.version} of credential {head.name} was destroyed", hint=hint)
         value = open_version(app, head, version)
@@ -157,12 +162,13 @@ def open_version(app: App, head: Credential, row: CredentialVersion) -> Secret:
 def audited_refusal(app: App, name: str, project: str | None, version: int) -> Iterator[None]:
     """What is refused inside leaves an audit row, and names the credential.
 
-    Where not even that can be written (the wrong master key) the refusal itself is what counts.
+    On a connection of its own: it may come inside another transaction. Where not even that can be written (the wrong
+    master key) the refusal itself is what counts.
     """
     try:
         yield
     except Failed as error:
-        with suppress(VpsctlError), app.database.transaction() as session:
+        with suppress(VpsctlError), app.database.transaction(apart=True) as session:
             fields = {"version": version, "reason": error.message}
             record(app, session, "credential.refused", audited_name(name, project), fields)
         if name in error.message:

@@ -56,6 +56,8 @@ def _store(app: App, current: Opened, value: Secret, *, at_server: str | None) -
     with app.database.transaction() as session:
         one_at_a_time(session, current.name)
         head = find_head(app, session, current.name, current.project)
+        if at_server is not None:
+            head.pending = None  # it is `value`
         _, version = add_version(app, session, current.name, value, project_id=head.project_id)
         fields = {"version": version.version, "at_server": at_server}
         record(app, session, "credential.rotate", audited_name(current.name, current.project), fields)

@@ -13,10 +13,11 @@ from vpsctl.credentials.head import seal_head
 from vpsctl.credentials.kinds.check import check_value
 from vpsctl.credentials.name import audited_name, checked_name, full_name, one_at_a_time
 from vpsctl.db.models import Credential, CredentialVersion
-from vpsctl.errors import Conflict, Invalid
+from vpsctl.errors import Conflict, Failed, Invalid
 from vpsctl.projects.find import check_active, find_project
 from vpsctl.secret import Secret
-from vpsctl.vault.bindings import credential_version
+from vpsctl.vault.bindings import credential_pending, credential_version
+from vpsctl.vault.sealed import unpack
 
 KIND = "password"
 """Of a credential that is made without saying."""
@@ -90,16 +91,36 @@ def add_version(
     """
     row = _find_or_add(session, name, project_id, traits.kind)
     plaintext = _checked(name, row.kind, value)
-    newest = _newest(session, name)
+    newest = _keep_begun(app, session, row, _newest(session, name))
     row.last_version, row.removed_at, row.pending = newest + 1, None, None
     _write_traits(row, traits)
-    bound = credential_version(row.id, newest + 1, name, project_id)
-    sealed = app.vault.encrypt(plaintext, binding=bound)
-    version = CredentialVersion(credential_id=row.id, version=newest + 1, created_by=app.actor.name, **asdict(sealed))
-    session.add(version)
+    version = _add_row(app, session, row, newest + 1, plaintext)
     seal_head(app, session, row)
     session.flush()
     return row, version
+
+
+def _keep_begun(app: App, session: Session, row: Credential, newest: int) -> int:
+    """The highest number, after what an interrupted rotation was about to put into force became a version of its own.
+
+    The server may have taken it, and then nobody else has it.
+    """
+    if row.pending is None:
+        return newest
+    bound = credential_pending(row.id, row.last_version + 1, row.name, row.project_id)
+    try:
+        value = app.vault.decrypt(unpack(row.pending), binding=bound)
+    except Failed:  # it was altered: there is nothing left to keep
+        return newest
+    _add_row(app, session, row, newest + 1, value)
+    return newest + 1
+
+
+def _add_row(app: App, session: Session, row: Credential, number: int, value: bytes) -> CredentialVersion:
+    sealed = app.vault.encrypt(value, binding=credential_version(row.id, number, row.name, row.project_id))
+    version = CredentialVersion(credential_id=row.id, version=number, created_by=app.actor.name, **asdict(sealed))
+    session.add(version)
+    return version
 
 
 def _checked(name: str, kind: str, value: Secret) -> bytes:

@@ -13,6 +13,7 @@ from vpsctl.credentials.read import newest_missing
 from vpsctl.credentials.set import find_active
 from vpsctl.credentials.usage import sites_using, sites_waiting
 from vpsctl.db.models import CredentialVersion
+from vpsctl.db.session import one_state
 from vpsctl.projects.find import find_project
 
 
@@ -46,6 +47,7 @@ class CredentialDetail:
 def show_credential(app: App, name: str, *, project: str | None = None) -> CredentialDetail:
     """Raises NotFound; Failed when its stored rows were altered."""
     with app.database.transaction() as session:
+        one_state(session)
         head = find_head(app, session, name, project)
         rows = session.execute(
             select(CredentialVersion.version, CredentialVersion.created_at, CredentialVersion.created_by)

@@ -37,6 +37,21 @@ def sites_using(session: Session) -> dict[tuple[str, int], list[str]]:
     return used
 
 
+def versions_without(session: Session, gone: Credential, versions: Sequence[int]) -> dict[str, int | None]:
+    """{site whose current release pins one of `versions`: the version that a deploy gives it once `gone` is not there}.
+
+    None: there is no other of that name that it sees, and the deploy fails.
+    """
+    heads = _heads(session, {gone.name})
+    heads.pop((gone.name, gone.project_id), None)
+    found = {
+        site: _seen(heads, gone.name, project)
+        for site, project, pinned in _pins(session)
+        if pinned.get(gone.name) in versions
+    }
+    return {site: head.version if head else None for site, head in found.items()}
+
+
 def stale_credentials(session: Session) -> dict[str, tuple[StaleCredential, ...]]:
     """{site: what of its current release is not what a deploy would give it now}; a site that is up to date is not in it.
 
@@ -75,12 +90,17 @@ def _heads(session: Session, names: set[str]) -> dict[tuple[str, int | None], _H
     return {(name, project_id): _Head(version, slug) for name, project_id, version, slug in session.execute(query)}
 
 
+def _seen(heads: Mapping[tuple[str, int | None], _Head], name: str, project_id: int) -> _Head | None:
+    """The one that sites of the project get: its own before the whole machine's."""
+    return heads.get((name, project_id)) or heads.get((name, None))
+
+
 def _stale(
     project_id: int, pinned: Mapping[str, int], heads: Mapping[tuple[str, int | None], _Head]
 ) -> tuple[StaleCredential, ...]:
     found = []
     for name, version in sorted(pinned.items()):
-        head = heads.get((name, project_id)) or heads.get((name, None))
+        head = _seen(heads, name, project_id)
         newest = head.version if head else None
         if newest != version:
             found.append(StaleCredential(name, version, newest, head.project if head else None))

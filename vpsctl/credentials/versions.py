@@ -80,25 +80,39 @@ def destroy_version(
     """
     with app.database.transaction() as session:
         one_at_a_time(session, name)
-        head = find_head(app, session, name, project)
-        told = full_name(name, project)
-        if version == head.last_version:
-            hint = f"set or roll back to another value first, or: vpsctl cred remove {name}"
-            raise Conflict(f"version {version} of {told} is the newest, and is what sites get", hint=hint)
-        row = _find(session, head, version, project)
-        sites = tuple(sites_using(session).get((name, version), ()))
-        if sites and not force:
-            hint = f"deploy them first (vpsctl deploy {sites[0]}), or add --force"
-            raise Conflict(f"version {version} of {told} is what {', '.join(sites)} runs with", hint=hint)
+        row, sites = _destroyable(session, find_head(app, session, name, project), version, project, force)
         row.key_id, row.key_nonce, row.wrapped_key, row.nonce, row.ciphertext = "", b"", b"", b"", b""
         row.destroyed_at = datetime.now(UTC)
         record(app, session, "credential.destroy", audited_name(name, project), {"version": version, "used_by": sites})
         return VersionDestroyed(name, project, version, sites)
 
 
+def check_destruction(app: App, name: str, version: int, *, project: str | None = None, force: bool = False) -> None:
+    """Raises what `destroy_version` would raise now; changes nothing."""
+    with app.database.transaction() as session:
+        _destroyable(session, find_head(app, session, name, project), version, project, force)
+
+
+def _destroyable(
+    session: Session, head: Credential, version: int, project: str | None, force: bool
+) -> tuple[CredentialVersion, tuple[str, ...]]:
+    """The version, and the sites that run with it."""
+    told = full_name(head.name, project)
+    if version == head.last_version:
+        hint = f"set or roll back to another value first, or: vpsctl cred remove {head.name}"
+        raise Conflict(f"version {version} of {told} is the newest, and is what sites get", hint=hint)
+    row = _find(session, head, version, project)
+    sites = tuple(sites_using(session).get((head.name, version), ()))
+    if sites and not force:
+        hint = f"deploy them first (vpsctl deploy {sites[0]}), or add --force"
+        raise Conflict(f"version {version} of {told} is what {', '.join(sites)} runs with", hint=hint)
+    return row, sites
+
+
 def _find(session: Session, head: Credential, version: int, project: str | None) -> CredentialVersion:
     row = session.get(CredentialVersion, (head.id, version))
     if row is None or row.destroyed_at is not None:
-        what = f"there is no version {version} of" if row is None else f"version {version} was destroyed of"
-        raise NotFound(f"{what} credential {full_name(head.name, project)}", hint=f"vpsctl cred versions {head.name}")
+        told = f"version {version} of credential {full_name(head.name, project)}"
+        message = f"there is no {told}" if row is None else f"{told} was destroyed"
+        raise NotFound(message, hint=f"vpsctl cred versions {head.name}")
     return row

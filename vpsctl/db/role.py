@@ -25,6 +25,12 @@ GRANT_RIGHTS = (
     f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {ROLE}",
 )
 """All but the schema itself and the audit rows: what no statement can undo, no mistake of ours can."""
-HAS_RIGHTS = (
-    f"""SELECT {MAY_BECOME} AND coalesce(has_table_privilege(to_regrole('{ROLE}')::oid, 'audit', 'INSERT'), false)"""
-)
+MAY_REWRITE = "has_table_privilege({0}, 'audit', 'UPDATE') OR has_table_privilege({0}, 'audit', 'DELETE')"
+"""Whether a role could change audit rows: a table that was dropped and made again has the default privileges."""
+CANNOT_READ = """EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tableowner = current_user
+ AND NOT has_table_privilege({0}, format('%I.%I', schemaname, tablename)::regclass, 'SELECT'))"""
+"""Whether a role lacks a table: default privileges are those of the login that made the schema, and a later table may be
+another's."""
+_OID = f"to_regrole('{ROLE}')::oid"
+HAS_RIGHTS = f"""SELECT {MAY_BECOME} AND coalesce(has_table_privilege({_OID}, 'audit', 'INSERT')
+ AND NOT ({MAY_REWRITE.format(_OID)}) AND NOT {CANNOT_READ.replace("{0}", _OID)}, false)"""

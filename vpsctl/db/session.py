@@ -1,5 +1,6 @@
 """The one way to Postgres: transactions whose errors are ours, and locks that die with their owner."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,13 @@ CONNECT = {
 }
 SEARCH_PATH = """SELECT set_config('search_path',
  replace(current_setting('search_path'), '"$user"', quote_ident(session_user)), false)"""
+GAVE_UP = ("40P01", "55P03", "57014")
+"""A deadlock, a lock or a statement that took too long: nothing was changed."""
 NO_SCHEMA = ("42P01", "42703")  # undefined table, undefined column
 NO_RIGHT = "42501"
+for _name in ("psycopg", "sqlalchemy"):
+    # What they warn of reaches us as an error as well; Python would print it on stderr beside our sentence.
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 LAST = "vpsctl.last"
 """Where a session keeps what is to be done just before its commit."""
 
@@ -54,7 +60,13 @@ class Database:
             json_serializer=to_json,
             hide_parameters=True,
         )
-        self._apart = create_engine(target, connect_args={**arguments, **working}, poolclass=NullPool, hide_parameters=True)
+        self._apart = create_engine(
+            target,
+            connect_args={**arguments, **working},
+            poolclass=NullPool,
+            json_serializer=to_json,
+            hide_parameters=True,
+        )
         if working:
             event.listen(self._pooled, "connect", _keep_search_path)
             event.listen(self._apart, "connect", _keep_search_path)
@@ -76,8 +88,9 @@ class Database:
         engine = self._apart if apart else self._pooled
         with self._translated(), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
-            for act in session.info.pop(LAST, ()):
-                act(session)
+            while acts := session.info.pop(LAST, None):
+                for act in acts:
+                    act(session)
 
     @contextmanager
     def lock(self, name: str, *, holder: str = "") -> Iterator[Lock]:
@@ -128,12 +141,19 @@ class Database:
         return Failed(f"the schema of {self.place} is not this vpsctl's", hint="vpsctl init")
 
     def _unavailable(self, error: exc.SQLAlchemyError) -> Unavailable:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) in GAVE_UP:
+            return Unavailable(f"Postgres at {self.place} gave up on it: {first_line(error)}", hint="try again")
         return Unavailable(f"Postgres at {self.place} cannot be reached: {first_line(error)}", hint="vpsctl doctor")
 
 
 def before_commit(session: Session, act: Callable[[Session], None]) -> None:
     """Do `act` as the last thing of this transaction: what many wait for is then held for as short as can be."""
     session.info.setdefault(LAST, []).append(act)
+
+
+def one_state(session: Session) -> None:
+    """What is read in this transaction is of one moment, whatever others write meanwhile. Call it first."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def first_line(error: exc.SQLAlchemyError) -> str:

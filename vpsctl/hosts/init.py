@@ -7,24 +7,28 @@ from datetime import timedelta
 
 from vpsctl.app import App
 from vpsctl.audit.late import keep_late
-from vpsctl.audit.outside import keeping
-from vpsctl.audit.record import record
+from vpsctl.audit.outside import keeping, record_outside
 from vpsctl.credentials.head import seal_earlier
 from vpsctl.db.locate import ensure_password
 from vpsctl.db.migrate import head_version, migrate
 from vpsctl.docker_engine.types import ContainerSpec
-from vpsctl.errors import Conflict, VpsctlError
+from vpsctl.errors import Conflict, Invalid, NotFound, VpsctlError
 from vpsctl.hosts.foundation import read_foundation, wanted_containers, wanted_volumes
 from vpsctl.hosts.foundation_plan import Step, plan_foundation
 from vpsctl.hosts.port_holder import find_holder
 from vpsctl.hosts.ready import caddy_version, check_redis, dotted, wait_until_ready
 from vpsctl.hosts.state_directory import make_home, only_one_init
+from vpsctl.keys.kit import last_kit
 from vpsctl.secret import Secret
 from vpsctl.sites import naming
 from vpsctl.sites.networks import ensure_ingress
 from vpsctl.vault.key import create_key
 
 PULL_DEADLINE = timedelta(minutes=5)
+WORKED = ("fingerprint.key", "postgres-password")
+"""What stands in a state directory that once had a master key."""
+Row = tuple[str, str, dict[str, object]]
+"""Of the audit trail: action, target, fields."""
 FLAGS = {80: "--http-port", 443: "--https-port"}
 
 
@@ -40,6 +44,8 @@ class InitResult:
     changed: bool
     """False: everything stood already, and nothing was touched."""
     steps: tuple[InitStep, ...]
+    recovery_kit: bool
+    """One was made with the master key in force."""
 
 
 def ignore(step: InitStep) -> None:
@@ -68,9 +74,18 @@ def init(app: App, report: Callable[[InitStep], None] = ignore, *, configured: S
                 _keep_failed(app, steps, configured)
             raise
         if _changed(steps, configured):
-            with app.database.transaction() as session:
-                record(app, session, *_row(steps, configured))
-    return InitResult(any(step.changed for step in steps), tuple(steps))
+            _record(app, _row(steps, configured))
+    kit = last_kit(app)
+    return InitResult(any(step.changed for step in steps), tuple(steps), kit is not None and kit.current)
+
+
+def _record(app: App, row: Row) -> None:
+    """What is done is done: where no row can be written now, such as without the key's passphrase, it is kept."""
+    try:
+        record_outside(app, *row)
+    except VpsctlError:
+        keep_late(app, *row)
+        raise
 
 
 def _keep_failed(app: App, steps: Sequence[InitStep], configured: Sequence[str]) -> None:
@@ -82,7 +97,7 @@ def _changed(steps: Sequence[InitStep], configured: Sequence[str]) -> bool:
     return bool(configured) or any(step.changed for step in steps)
 
 
-def _row(steps: Sequence[InitStep], configured: Sequence[str], **outcome: str) -> tuple[str, str, dict[str, object]]:
+def _row(steps: Sequence[InitStep], configured: Sequence[str], **outcome: str) -> Row:
     changed = [step.name for step in steps if step.changed]
     return "host.init", f"host:{socket.gethostname()}", {**outcome, "changed": changed, "settings": sorted(configured)}
 
@@ -90,7 +105,7 @@ def _row(steps: Sequence[InitStep], configured: Sequence[str], **outcome: str) -
 def _steps(app: App, *, made: bool) -> Iterator[InitStep]:
     settings = app.settings
     yield InitStep("state directory", made, str(settings.home))
-    yield InitStep("master key", create_key(settings.home / "master.key"), str(settings.home / "master.key"))
+    yield _master_key(app)
     password = Secret("")
     if settings.postgres_url is None:
         password, created = ensure_password(settings)
@@ -103,6 +118,18 @@ def _steps(app: App, *, made: bool) -> Iterator[InitStep]:
         yield _redis(app)
     yield _proxy(app)
     yield _schema(app)
+
+
+def _master_key(app: App) -> InitStep:
+    """Made on a new machine only: where vpsctl has worked before, a key that is missing was lost, and must come back."""
+    path, home = app.vault.key_file.path, app.settings.home
+    if not path.parent.is_dir():
+        raise Invalid(f"key_file is {path}, and there is no directory {path.parent}", hint=f"mkdir -m 700 {path.parent}")
+    if not path.exists() and any((home / sign).exists() for sign in WORKED):
+        message = f"there is no master key at {path}, and vpsctl has worked in {home} with one"
+        hint = f"put it back, or: vpsctl key restore --kit FILE; without either, all that is stored is lost: remove {home}"
+        raise NotFound(message, hint=hint)
+    return InitStep("master key", create_key(path), str(path))
 
 
 def _foundation(app: App, password: Secret) -> Iterator[InitStep]:

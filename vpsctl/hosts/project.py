@@ -56,7 +56,8 @@ def read_spend(app: App, sites: Sequence[str], *, volumes: bool = True) -> Spend
         for item in label_all(app.settings.home, app.engine.summaries())
         if item.labels.get(naming.INSTANCE) == app.settings.instance and item.labels.get(naming.SITE) in sites
     ]
-    running = [item for item in ours if item.state == "running"]
+    lasting = [item for item in ours if item.labels.get(naming.ROLE) != naming.BACKUP_ROLE]
+    running = [item for item in lasting if item.state == "running"]
     caps = [int(item.labels.get(naming.MEMORY) or 0) for item in running]
     used = app.engine.stats([item.id for item in running], at_once=True)
     patterns = [Names(app.settings.instance, site).image_pattern() for site in sites]

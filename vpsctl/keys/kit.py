@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,16 +18,20 @@ from vpsctl import age, private_file
 from vpsctl.app import App
 from vpsctl.audit.outside import record_or_keep
 from vpsctl.audit.record import record
-from vpsctl.db.models import MasterKey
+from vpsctl.db.models import Audit, MasterKey
 from vpsctl.errors import Conflict, Failed, Invalid, NotFound, VpsctlError
+from vpsctl.keys.status import registered_key
 from vpsctl.secret import Secret
 from vpsctl.settings import Settings, config_path
 from vpsctl.vault.key import SIZE, KeyFile, key_id
 
 FORMAT = "vpsctl-recovery-kit/1"
 """Later versions of vpsctl add to the document; what is in it keeps its meaning as long as this does."""
+CREATED = "recovery-kit.create"
 MOST_KEPT = 100
 """Files of one name that are kept beside a restored key."""
+Parts = Callable[[App], Mapping[str, Any]]
+"""What others put into a kit: keys of the document, and what JSON can hold."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ class Kit:
     recipients: tuple[str, ...]
     """Who can open it; none: whoever has the passphrase."""
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class LastKit:
+    """The newest recovery kit that was made here."""
+
+    made_at: datetime
+    current: bool
+    """No master key came into force since."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,10 @@ class KitContent:
     keys: tuple[KitKey, ...]
     settings: bool
     """Whether config.toml is in it."""
+    targets: tuple[str, ...] = ()
+    """Names of the backup targets that it says how to open."""
+    repositories: int = 0
+    """Whose passwords it holds."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +95,13 @@ class _Opened:
     keys: Mapping[str, Secret]
     """In base64, by their ids."""
     active: str
+    document: Mapping[str, Any]
 
 
-def create_kit(app: App, *, to: Path, recipients: Sequence[str] = (), passphrase: Secret | None = None) -> Kit:
-    """Write the active master key, every older one that is kept, and the settings to `to` (0600); no credential.
+def create_kit(
+    app: App, *, to: Path, recipients: Sequence[str] = (), passphrase: Secret | None = None, parts: Parts | None = None
+) -> Kit:
+    """Write the active master key, every older one that is kept, the settings, and `parts` to `to` (0600).
 
     Encrypted to `recipients` or with `passphrase` (see `age.encrypt_to`). The audit row is committed before the file is.
     Raises Conflict when `to` exists, Invalid for a recipient that is none, Failed when a key does not open.
@@ -98,14 +118,24 @@ def create_kit(app: App, *, to: Path, recipients: Sequence[str] = (), passphrase
         "active": active,
         "keys": keys,
         "settings": _settings(),
+        **(parts(app) if parts else {}),
     }
     data = age.encrypt_to(json.dumps(document, indent=1).encode(), recipients=recipients, passphrase=passphrase)
     older = tuple(key["id"] for key in keys if key["id"] != active)
     fields = {"older": older, "to": to, "recipients": list(recipients), "passphrase": passphrase is not None}
     with app.database.transaction() as session:
-        record(app, session, "recovery-kit.create", f"key:{active}", fields)
+        record(app, session, CREATED, f"key:{active}", fields)
     private_file.write_free(to, data)
     return Kit(to, active, older, tuple(recipients), now)
+
+
+def last_kit(app: App) -> LastKit | None:
+    """As the audit trail has it; None when none was ever made."""
+    registered = registered_key(app)
+    made = select(Audit.at, Audit.target).where(Audit.action == CREATED).order_by(Audit.id.desc()).limit(1)
+    with app.database.transaction() as session:
+        found = session.execute(made).first()
+    return None if found is None else LastKit(found.at, registered is None or found.target == f"key:{registered}")
 
 
 def show_kit(kit: bytes, *, identities: Sequence[Secret] = (), passphrase: Secret | None = None) -> KitContent:
@@ -119,30 +149,37 @@ def restore_key(
     *,
     identities: Sequence[Secret] = (),
     passphrase: Secret | None = None,
+    name: str | None = None,
     replace: bool = False,
 ) -> RestoredKey:
-    """Put the active master key of a kit back at its place (0600, as a plain file), without database or vault.
+    """Put a master key of a kit back at its place (0600, as a plain file), without database or vault.
 
-    Raises Invalid for what is no kit; Failed when none of the identities opens it, or it is damaged; Conflict naming both
-    ids when another key stands there, unless `replace`, which keeps that file beside it.
+    `name`: the id of the one, for a database from before a rotation; None: the one that was active.
+    Raises Invalid for what is no kit; NotFound for a key that is not in it; Failed when none of the identities opens it,
+    or it is damaged; Conflict naming both ids when another key stands there, unless `replace`, which keeps that file
+    beside it.
     """
     opened = _open(kit, identities, passphrase)
+    wanted = name or opened.active
+    if wanted not in opened.keys:
+        raise NotFound(f"there is no master key {wanted} in the kit", hint="vpsctl recovery-kit show FILE lists them")
     path = settings.key_file or settings.home / "master.key"
-    data = opened.keys[opened.active].reveal().encode() + b"\n"
+    data = opened.keys[wanted].reveal().encode() + b"\n"
     try:
         _make_directory(path.parent)
         if private_file.write_new(path, data):
-            return RestoredKey(opened.active, path, changed=True, kept=None)
+            return RestoredKey(wanted, path, changed=True, kept=None)
         there, problem = _standing(KeyFile(path, credentials=settings.credentials_directory))
-        if there == opened.active and not problem:
-            return RestoredKey(opened.active, path, changed=False, kept=None)
+        if there == wanted and not problem:
+            return RestoredKey(wanted, path, changed=False, kept=None)
         if not replace:
-            raise _in_the_way(path, there, opened.active, problem)
+            raise _in_the_way(path, there, wanted, problem)
         kept = _keep(path, there or "unreadable")
         private_file.write(path, data)
     except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror}", hint="run as root, such as by sudo") from error
-    return RestoredKey(opened.active, path, changed=True, kept=kept)
+        hint = "run as root, such as by sudo" if isinstance(error, PermissionError) else f"see why: df {path.parent}"
+        raise Failed(f"cannot write {path}: {error.strerror}", hint=hint) from error
+    return RestoredKey(wanted, path, changed=True, kept=kept)
 
 
 def record_restored(app: App, done: RestoredKey) -> None:
@@ -205,8 +242,17 @@ def _read(document: Mapping[str, Any]) -> _Opened:
         for item in document["keys"]
     )
     created, home = datetime.fromisoformat(document["created_at"]), Path(str(document["home"]))
-    content = KitContent(created, str(document["instance"]), home, listed, document.get("settings") is not None)
-    return _Opened(content, keys, active)
+    targets = tuple(str(item["name"]) for item in document.get("backup_targets", ()))
+    content = KitContent(
+        created,
+        str(document["instance"]),
+        home,
+        listed,
+        document.get("settings") is not None,
+        targets,
+        len(document.get("repositories", ())),
+    )
+    return _Opened(content, keys, active, document)
 
 
 def _make_directory(directory: Path) -> None:

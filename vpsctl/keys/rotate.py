@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vpsctl.app import App
 from vpsctl.audit.record import record
 from vpsctl.db.models import MasterKey
-from vpsctl.errors import Failed, NotFound
+from vpsctl.errors import Conflict, Failed, NotFound
 from vpsctl.inner_key import subkey
 from vpsctl.keys.places import PLACES, Place, count_values
 from vpsctl.vault import bindings
@@ -46,10 +46,12 @@ def rotate_key(app: App, *, to: str | None = None, report: Report = lambda line:
     with app.database.lock("master-key", holder=holder) as lock:
         with app.database.transaction() as session:
             subkey(app, session, "rotate")  # the key in place opens what is stored: else nothing is begun
-            retiring = session.scalar(select(MasterKey.key_id).where(MasterKey.state == "retiring")) is not None
+            states = {key: state for key, state in session.execute(select(MasterKey.key_id, MasterKey.state))}
         vault = app.vault
         staged = vault.key_file.staged()
-        resumed = staged is not None or retiring
+        # the key in place is not the active one while the next is staged, or when that was lost: then another is made
+        following = states.get(vault.key_id) == "active" and "retiring" in states.values()
+        resumed = staged is not None or following
         if not resumed:
             staged = vault.key_file.stage(to or vault.key_file.provider())
             report(f"master key {key_id(staged)} is staged")
@@ -67,17 +69,32 @@ def rotate_key(app: App, *, to: str | None = None, report: Report = lambda line:
 
 
 def _register(app: App, new: str) -> None:
-    """The old key sealed under the new one: whoever has the new one opens everything. Again after a kill: nothing."""
+    """The old key sealed under the new one: whoever has the new one opens everything. Again after a kill: nothing.
+
+    The old one is the one in place, whatever the rows say: it is about to lose it.
+    """
     with app.database.transaction() as session:
-        if session.get(MasterKey, new) is not None:
+        rows = {row.key_id: row for row in session.scalars(select(MasterKey).with_for_update())}
+        if new in rows:
+            _check_staged(app, rows[new])
             return
-        old = session.scalar(select(MasterKey).where(MasterKey.state == "active").with_for_update())
+        old = rows.get(app.vault.key_id)
         if old is None:
             raise NotFound("no master key is registered in the database", hint="vpsctl init")
+        for row in rows.values():
+            row.state = "retiring" if row.state == "active" or row is old else row.state
         sealed = app.vault.encrypt(app.vault.master_key(old.key_id), binding=bindings.master_key(old.key_id), under=new)
-        old.state, old.sealed = "retiring", pack(sealed)
+        old.sealed, old.retired_at = pack(sealed), None
         session.add(MasterKey(key_id=new, state="active"))
         record(app, session, "key.rotate", f"key:{new}", {"old": old.key_id})
+
+
+def _check_staged(app: App, row: MasterKey) -> None:
+    """Raises Conflict for a key that was replaced since: in the place of the one in force it would open nothing."""
+    if row.state != "active":
+        path = app.vault.key_file.next_path
+        message = f"{path} holds master key {row.key_id}, which is {row.state} and not the next one"
+        raise Conflict(message, hint=f"a copy of then? mv {path} elsewhere, then: vpsctl key rotate")
 
 
 def _rewrap(app: App, check: Callable[[], None], report: Report) -> tuple[int, list[str]]:

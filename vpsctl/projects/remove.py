@@ -38,6 +38,12 @@ def remove_project(app: App, slug: str) -> ProjectRemoved:
     return ProjectRemoved(slug, grants, tokens)
 
 
+def check_project_removal(app: App, slug: str) -> None:
+    """Raises what `remove_project` would raise now; changes nothing."""
+    with app.database.transaction() as session:
+        _check_empty(session, find_project(session, slug))
+
+
 def _check_empty(session: Session, row: Project) -> None:
     sites = session.scalars(select(Site.name).where(Site.project_id == row.id).order_by(Site.name)).all()
     theirs = (Credential.project_id == row.id, Credential.removed_at.is_(None))

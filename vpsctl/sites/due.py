@@ -6,6 +6,7 @@ from typing import Any
 from vpsctl.credentials.usage import StaleCredential
 from vpsctl.db.models import Release, Site
 
+NOT_YET = "not deployed yet"
 NOTHING: Sequence[StaleCredential] = ()
 
 
@@ -15,7 +16,7 @@ def due(site: Site, release: Release | None, stale: Sequence[StaleCredential] = 
     `release`: the current one; `stale`: the site's part of `stale_credentials`.
     """
     if release is None:
-        return ("it was never deployed",)
+        return (NOT_YET,)
     changed = _changed(site.environment, release.environment)
     return tuple(_credential(item) for item in stale) + tuple(f"variable {name}" for name in changed)
 

@@ -35,7 +35,7 @@ def authenticate(app: App, token: Secret, *, address: str | None) -> Access:
         now = datetime.now(UTC)
         found = find_token(session, parts.public_id)
         row = found.token if found else _nobodys(parts, now)
-        right = hmac.compare_digest(row.mac, token_mac(app, session, row, parts.secret))
+        right = hmac.compare_digest(row.mac, token_mac(app, session, row, found.project if found else None, parts.secret))
         grants = grants_of(session, row.user_id)
         near = allowed_from(row.addresses, address)
         if found is None or parts.kind != KIND or not right or not near or token_state(row, found.user, now) != "valid":

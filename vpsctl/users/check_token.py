@@ -49,7 +49,8 @@ def check_token(app: App, token: Secret, question: Question) -> TokenChecked:
         found = find_token(session, parts.public_id)
         if found is None or parts.kind != KIND:
             return TokenChecked(parts.public_id, False, "no such token was made here", _unless(question), None)
-        right = hmac.compare_digest(found.token.mac, token_mac(app, session, found.token, parts.secret))
+        right = hmac.compare_digest(found.token.mac, token_mac(app, session, found.token, found.project, parts.secret))
+        right = right or found.token.revoked_at is not None  # which leaves nothing to compare with
         info = token_info(found.token, found.user, found.project, datetime.now(UTC))
         reason = _reason(info, question) if right else "its secret is wrong, or its row was changed behind vpsctl's back"
         answer = _answer(session, found, question) if not reason else _unless(question)

@@ -72,7 +72,7 @@ def create_token(app: App, user: str, wanted: TokenWanted) -> TokenCreated:
             addresses=list(wanted.networks),
             expires_at=(datetime.now(UTC) + wanted.lifetime).replace(microsecond=0),
         )
-        row.mac = token_mac(app, session, row, parts.secret)
+        row.mac = token_mac(app, session, row, wanted.project, parts.secret)
         session.add(row)
         told: dict[str, Any] = {"user": user, "name": row.name, "project": wanted.project, "expires_at": row.expires_at}
         told |= {"scopes": row.scopes, "addresses": row.addresses}

@@ -1,6 +1,7 @@
 """Login links: one use, ten minutes; how the first administrator of a machine gets in."""
 
 import hmac
+import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,14 +13,16 @@ from sqlalchemy.orm import Session
 from vpsctl.app import App
 from vpsctl.audit.record import record
 from vpsctl.db.models import LoginLink, User
-from vpsctl.errors import Conflict, Invalid
+from vpsctl.errors import Conflict, Invalid, NotFound
 from vpsctl.inner_key import subkey
 from vpsctl.secret import Secret
 from vpsctl.settings import checked_public_url
 from vpsctl.users.add import insert_user
-from vpsctl.users.find import find_user
+from vpsctl.users.find import look_up
 from vpsctl.users.name import checked_user_name
+from vpsctl.vault.sealed import binding
 
+PURPOSE = "login-link"
 LIFETIME = timedelta(minutes=10)
 FIRST = text("SELECT pg_advisory_xact_lock(hashtextextended('first-user', 0))")
 
@@ -55,11 +58,13 @@ def create_login_link(app: App, name: str | None = None, *, base: str | None = N
     with app.database.transaction() as session:
         name = name or _default(session, app.actor.name)
         first = _add_first(session, checked_user_name(name))
-        user = find_user(session, name, lock=True)
+        user = _find(session, name)
         if user.disabled_at is not None:
             raise Conflict(f"user {name} is disabled", hint=f"vpsctl user enable {name}")
         session.execute(delete(LoginLink).where(LoginLink.user_id == user.id, LoginLink.used_at.is_(None)))
-        session.add(LoginLink(user_id=user.id, mac=_mac(app, session, secret), expires_at=expires_at))
+        row = LoginLink(user_id=user.id, expires_at=expires_at)
+        row.mac = _mac(subkey(app, session, PURPOSE), row, secret)
+        session.add(row)
         told = {"expires_at": expires_at, "made_administrator": first}
         record(app, session, "login-link.create", f"user:{name}", told)
     return LoginLinkCreated(name, first, expires_at, Secret(f"{base.rstrip('/')}/login#link={secret.reveal()}"))
@@ -75,7 +80,11 @@ def redeem_login_link(app: App, link: Secret) -> LoginLinkRedeemed:
     with app.database.transaction() as session:
         enabled = select(User.id).where(User.disabled_at.is_(None))
         good = (LoginLink.used_at.is_(None), LoginLink.expires_at > now, LoginLink.user_id.in_(enabled))
-        use = update(LoginLink).where(LoginLink.mac == _mac(app, session, link), *good).values(used_at=now)
+        key = subkey(app, session, PURPOSE)
+        waiting = session.scalars(select(LoginLink).where(*good)).all()
+        fitting = [row.id for row in waiting if hmac.compare_digest(row.mac, _mac(key, row, link))]
+        # without its MAC it is no link any more, also for somebody who can write that it was not used
+        use = update(LoginLink).where(LoginLink.id.in_(fitting), *good).values(used_at=now, mac=os.urandom(32))
         user_id = session.scalar(use.returning(LoginLink.user_id).execution_options(synchronize_session=False))
         if user_id is None:
             raise Invalid("this login link is not accepted", hint="vpsctl login-link makes another, good for ten minutes")
@@ -99,6 +108,16 @@ def _add_first(session: Session, name: str) -> bool:
     return insert_user(session, name, email=None, role="admin") is not None
 
 
-def _mac(app: App, session: Session, secret: Secret) -> bytes:
-    key = subkey(app, session, "login-link")
-    return hmac.digest(key, secret.reveal().encode("utf-8", "surrogatepass"), sha256)
+def _find(session: Session, name: str) -> User:
+    user = look_up(session, name, lock=True)
+    if user is None:
+        hint = f"vpsctl user list, or make this one: vpsctl user add {name} --role admin"
+        raise NotFound(f"there is no user {name}", hint=hint)
+    return user
+
+
+def _mac(key: bytes, row: LoginLink, secret: Secret) -> bytes:
+    """Only the secret gives it, and only for this user and until then: nobody can hand a link to another user's row."""
+    until = row.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
+    told = binding("login_links", row.user_id, until) + secret.reveal().encode("utf-8", "surrogatepass")
+    return hmac.digest(key, told, sha256)

@@ -31,6 +31,6 @@ def revoke_token(app: App, public_id: str) -> TokenRevoked:
         token, user = found
         at, changed = token.revoked_at or datetime.now(UTC), token.revoked_at is None
         if changed:
-            token.revoked_at = at
+            token.revoked_at, token.mac = at, b""  # without its MAC nothing that is written into the row brings it back
             record(app, session, "token.revoke", f"token:{public_id}", {"user": user, "name": token.name})
         return TokenRevoked(public_id, user, token.name, at, changed)

@@ -28,19 +28,23 @@ def find_token(session: Session, public_id: str) -> TokenRow | None:
     query = select(Token, User, Project.slug).join(User, User.id == Token.user_id)
     query = query.outerjoin(Project, Project.id == Token.project_id).where(Token.public_id == public_id)
     found = session.execute(query).one_or_none()
-    return None if found is None else TokenRow(*found)
+    row = None if found is None else TokenRow(*found)
+    # one whose project is gone without it is good for nothing, and not for everything
+    return None if row is None or (row.token.project_id is not None and row.project is None) else row
 
 
-def token_mac(app: App, session: Session, token: Token, secret: Secret) -> bytes:
+def token_mac(app: App, session: Session, token: Token, project: str | None, secret: Secret) -> bytes:
     """32 bytes that only the secret gives, and only while user, project, scopes, networks and expiry are as they were.
 
-    So whoever can write to the database cannot widen a token, nor copy theirs over to another user.
+    `project`: the slug of its project. So whoever can write to the database cannot widen a token's own limits, nor copy
+    theirs over to another user; what a user may, on the other hand, stands in rows that nothing seals.
     """
     promised = binding(
         "tokens",
         token.public_id,
         token.user_id,
         "" if token.project_id is None else token.project_id,
+        project or "",
         to_json(token.scopes),
         to_json(token.addresses),
         token.expires_at.astimezone(UTC).isoformat(timespec="microseconds"),

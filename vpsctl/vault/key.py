@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import glob
 import hmac
 import os
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from vpsctl import private_file
 from vpsctl.errors import Conflict, Invalid, NotFound, Unavailable
 from vpsctl.secret import Secret
 from vpsctl.vault.providers import keyring, passphrase, systemd
-from vpsctl.vault.providers.document import KEY_ID, Document, read_document, write_document
+from vpsctl.vault.providers.document import HINT, KEY_ID, Document, read_document, write_document
 
 SIZE = 32
 FEWEST_VALUES = 16
@@ -26,7 +27,6 @@ PROVIDERS = ("systemd", "file", "passphrase", "keyring")
 """Where a key can be kept, the best for a server first."""
 NAME = "vpsctl-master-key"
 """What a systemd credential of ours and a keyring's entry are called, before the id of the key in it."""
-RIGHT = "put the right key file back"
 MISSING = "put it back, or: vpsctl key restore --kit FILE; on a new machine: vpsctl init"
 
 
@@ -95,13 +95,16 @@ class KeyFile:
         """
         return self._key(self.path)
 
-    def stamp(self) -> tuple[int, int] | None:
-        """Inode and mtime of the file: another pair when the key may be another. None when it is missing."""
+    def stamp(self) -> tuple[int, ...] | None:
+        """Another one when the file may hold another key, or others may read it by now. None when it is missing.
+
+        Inode and mtime can be the same for another file (cp -p, an inode used again); the time of change cannot be set.
+        """
         try:
             status = self.path.lstat()
         except FileNotFoundError:
             return None
-        return status.st_ino, status.st_mtime_ns
+        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
     def staged(self) -> bytes | None:
         """The key that a rotation has staged; None when there is none. Raises what `read` raises."""
@@ -151,11 +154,13 @@ class KeyFile:
             self.forget(kept.key_id)
 
     def forget(self, old: str) -> None:
-        """Remove what systemd's store and the keyring hold under the name that we gave key `old` there."""
+        """Remove what systemd's store, the keyring, and files that a restored key was put in the place of hold of `old`."""
         if not KEY_ID.fullmatch(old):
             raise Invalid(f"{old!r} is no key id: it has 16 hex digits", hint="vpsctl key status")
         systemd.forget(f"{NAME}-{old}")
         keyring.forget("vpsctl", f"{NAME}-{old}")
+        for kept in self.path.parent.glob(f"{glob.escape(self.path.name)}.{old}*"):
+            private_file.remove(kept)
 
     def _staged_already(self) -> Conflict:
         return Conflict(f"a next master key is staged already at {self.next_path}", hint="vpsctl key rotate resumes it")
@@ -209,7 +214,7 @@ class KeyFile:
         if document.key_id not in self._typed:
             key = passphrase.read_key(document, self._ask)
             if key_id(key) != document.key_id:
-                hint = "try again, or: vpsctl key restore --kit FILE"
+                hint = "try again, or: vpsctl key restore --kit FILE --replace"
                 raise Invalid("that is not the passphrase of the master key", hint=hint)
             self._typed[document.key_id] = key
         return self._typed[document.key_id]
@@ -234,9 +239,9 @@ def _written(key: bytes) -> bytes:
 def _checked(data: bytes, place: str) -> bytes:
     key = data if len(data) == SIZE else _decoded(data)
     if key is None or len(key) != SIZE:
-        raise Invalid(f"the master key {place} is not {SIZE} bytes, raw or in base64", hint=RIGHT)
+        raise Invalid(f"the master key {place} is not {SIZE} bytes, raw or in base64", hint=HINT)
     if len(set(key)) < FEWEST_VALUES:
-        raise Invalid(f"the master key {place} is not random", hint=RIGHT)
+        raise Invalid(f"the master key {place} is not random", hint=HINT)
     return key
 
 

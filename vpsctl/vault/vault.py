@@ -1,6 +1,7 @@
 """Envelope encryption of secret values: AES-256-GCM under a data key each, wrapped by a master key."""
 
 import os
+import threading
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
@@ -20,17 +21,17 @@ FindKey = Callable[[str], bytes | None]
 class Vault:
     """Encrypts with the active master key; decrypts with whichever one a value is under.
 
-    The key file is read on first use, and again when it changed: a rotation reaches a process that goes on.
+    The key file is read on first use, and again when it changed: a rotation reaches a process that goes on. Threads may
+    share it.
     """
 
     def __init__(self, key_file: KeyFile, find_key: FindKey) -> None:
         self.key_file = key_file
         self._find_key = find_key
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._active = ""
         self._keys: dict[str, bytes] = {}
-        self._opening: set[str] = set()
-        """Older keys that are being opened, each under another one."""
+        self._thread = threading.local()
 
     @property
     def key_id(self) -> str:
@@ -38,8 +39,9 @@ class Vault:
         stamp = self.key_file.stamp()
         if not self._active or stamp != self._stamp:
             key = self.key_file.read()
-            self._stamp, self._active = stamp, key_id(key)
-            self._keys[self._active] = key
+            name = key_id(key)
+            self._keys[name] = key  # before the name of it: another thread may ask for it by that
+            self._stamp, self._active = stamp, name
         return self._active
 
     def encrypt(self, plaintext: bytes, *, binding: bytes, under: str | None = None) -> Sealed:
@@ -77,7 +79,7 @@ class Vault:
             if found is None:
                 raise Failed(
                     f"a stored value was encrypted with master key {name}, and {self.key_file.path} is {self._active}",
-                    hint=f"put master key {name} back: vpsctl key restore --kit FILE --replace",
+                    hint=f"put master key {name} back: vpsctl key restore --kit FILE --key {name} --replace",
                 )
             self._keys[name] = found
         return self._keys[name]
@@ -90,16 +92,22 @@ class Vault:
         sealed = self._find_key(name)
         if sealed is None:
             return None
-        if name in self._opening:  # rows that were altered so that each needs the other
+        opening = self._opening()
+        if name in opening:  # rows that were altered so that each needs the other
             raise _altered()
-        self._opening.add(name)
+        opening.add(name)
         try:
             key = self.decrypt(unpack(sealed), binding=bindings.master_key(name))
         finally:
-            self._opening.discard(name)
+            opening.discard(name)
         if key_id(key) != name:
             raise _altered()
         return key
+
+    def _opening(self) -> set[str]:
+        """Older keys that this thread is opening, each under another one."""
+        opening: set[str] = self._thread.__dict__.setdefault("opening", set())
+        return opening
 
     def _wrapper(self, name: str) -> AESGCM:
         return AESGCM(derive(self.master_key(name), "wrap"))

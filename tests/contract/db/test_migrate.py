@@ -130,16 +130,22 @@ def test_a_schema_named_as_the_login_is_found_by_the_role_too(login_url: str, em
             assert inspect(session.connection()).get_table_names("public") == []
 
 
-def test_rights_that_a_restored_dump_lacks_are_given_again(database_url: str) -> None:
-    execute(database_url, "DROP OWNED BY vpsctl_app")
+@pytest.mark.parametrize(
+    "lost",
+    ["DROP OWNED BY vpsctl_app", "REVOKE ALL ON projects FROM vpsctl_app", "GRANT DELETE ON audit TO vpsctl_app"],
+    ids=["all, as in a restored dump", "of a table that another login made", "none, but one too many"],
+)
+def test_rights_that_are_not_as_they_should_be_are_given_again(database_url: str, lost: str) -> None:
+    execute(database_url, lost)
     with closing(Database(database_url, owner=True)) as owner, closing(Database(database_url)) as working:
-        with pytest.raises(Failed, match="permission denied") as caught, working.transaction() as session:
-            session.execute(text("INSERT INTO projects (slug, name) VALUES ('a', 'a')"))
-        assert caught.value.hint.startswith("vpsctl init ")
+        if "GRANT" not in lost:
+            with pytest.raises(Failed, match="permission denied") as caught, working.transaction() as session:
+                session.execute(text("SELECT 1 FROM projects"))
+            assert caught.value.hint.startswith("vpsctl init ")
         assert migrate(owner)
         assert not migrate(owner)
         with working.transaction() as session:
-            assert session.scalar(text("SELECT count(*) FROM audit")) == 0
+            assert session.execute(text("SELECT 1 FROM projects, audit")).all() == []
         with pytest.raises(Failed, match="permission denied"), working.transaction() as session:
             session.execute(text("DELETE FROM audit"))
 

@@ -1,5 +1,7 @@
 """Transactions: all or nothing, and every failure of Postgres told in our words."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -13,7 +15,7 @@ from tests.postgres import break_connections, execute
 from vpsctl.app import App
 from vpsctl.audit.record import record
 from vpsctl.db.models import Audit, Project, Run
-from vpsctl.db.session import Database
+from vpsctl.db.session import Database, before_commit
 from vpsctl.errors import Conflict, Failed, Invalid, Unavailable
 from vpsctl.secret import Secret
 
@@ -35,6 +37,23 @@ def test_a_block_is_kept_whole_or_not_at_all(database: Database) -> None:
         session.flush()
         raise Invalid("no")
     assert slugs(database) == ["kept"]
+
+
+def test_what_is_put_off_to_the_end_may_put_off_more(database: Database) -> None:
+    done: list[str] = []
+    with database.transaction() as session:
+        before_commit(session, lambda session: before_commit(session, lambda session: done.append("second")))
+        before_commit(session, lambda session: done.append("first"))
+        assert done == []
+    assert done == ["first", "second"]
+
+
+def test_nothing_that_was_put_off_is_done_when_the_block_raises(database: Database) -> None:
+    done: list[str] = []
+    with pytest.raises(KeyError), database.transaction() as session:
+        before_commit(session, lambda session: done.append("done"))
+        raise KeyError
+    assert done == []
 
 
 def test_times_come_back_in_utc(database: Database) -> None:
@@ -123,3 +142,25 @@ def test_a_secret_never_reaches_a_json_column(app: App, database: Database) -> N
     with database.transaction() as session:
         assert session.scalars(select(Audit.fields)).one() == {"value": "[redacted]", "nested": ["[redacted]"]}
         assert session.scalars(select(Run.detail)).one() == {"value": "[redacted]"}
+
+
+def test_a_broken_connection_is_told_by_us_alone(database_url: str) -> None:
+    """Inside many statements at once the driver has a word of its own for stderr; only a process of its own shows it."""
+    code = (
+        "import sys\nfrom sqlalchemy import text\n"
+        "from vpsctl.db.session import Database\nfrom vpsctl.errors import Unavailable\n"
+        "url = sys.stdin.read()\none, other = Database(url), Database(url, owner=True)\n"
+        "try:\n with one.transaction() as session:\n  pid = session.scalar(text('SELECT pg_backend_pid()'))\n"
+        "  with other.transaction() as second:\n   second.execute(text(f'SELECT pg_terminate_backend({pid}, 5000)'))\n"
+        "  session.execute(text('UPDATE projects SET name = :name'), [{'name': 'a'}, {'name': 'b'}])\n"
+        "except Unavailable:\n print('told')\none.close(); other.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=database_url, text=True, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == ("told\n", "")
+
+
+def test_a_statement_that_takes_too_long_is_no_server_that_is_gone(database: Database) -> None:
+    with pytest.raises(Unavailable, match="gave up on it: .*statement timeout") as caught, database.transaction() as session:
+        session.execute(text("SET LOCAL statement_timeout = 50"))
+        session.execute(text("SELECT pg_sleep(5)"))
+    assert caught.value.hint == "try again"

@@ -56,7 +56,7 @@ def test_another_passphrase_is_refused(path: Path) -> None:
     with pytest.raises(Invalid) as caught:
         keys.read()
     assert caught.value.message == "that is not the passphrase of the master key"
-    assert caught.value.hint == "try again, or: vpsctl key restore --kit FILE"
+    assert caught.value.hint == "try again, or: vpsctl key restore --kit FILE --replace"
     assert len(keys.read()) == 32, "a wrong one is not remembered"
 
 

@@ -113,16 +113,16 @@ def test_bigquery_refuses_what_google_knows(google: Google) -> None:
 def test_ports_where_nobody_listens(google: Google, closed_port: int) -> None:
     nobody = f"http://127.0.0.1:{closed_port}"
     done = tried(google.account(token_uri=f"{nobody}/token"), google.site.url)
-    assert done.ok is False
+    assert (done.ok, done.reached) == (False, False)
     assert f"{nobody} cannot be reached" in done.told
     done = tried(google.account(), nobody)
-    assert done.ok is False
+    assert (done.ok, done.reached) == (False, False)
     assert f"is good, but {nobody} cannot be reached" in done.told
 
 
 def test_servers_that_never_answer(google: Google, silent_port: int) -> None:
     nobody = f"http://127.0.0.1:{silent_port}"
     for done in (tried(google.account(token_uri=f"{nobody}/token"), google.site.url, 1), tried(google.account(), nobody, 1)):
-        assert done.ok is False
+        assert (done.ok, done.reached) == (False, False)
         assert "did not answer within 1 s" in done.told
         assert done.seconds < 2

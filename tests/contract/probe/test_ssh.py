@@ -93,13 +93,13 @@ def test_the_host_key_is_kept_and_another_one_is_noticed(sshd: Sshd, tmp_path: P
 
 def test_a_port_where_nobody_listens(closed_port: int) -> None:
     done = tried(generate("ssh-key", None), closed_port)
-    assert done.ok is False
+    assert (done.ok, done.reached) == (False, False)
     assert "Connection refused" in done.told
 
 
 def test_a_host_that_never_answers(silent_port: int) -> None:
     done = tried(generate("ssh-key", None), silent_port, 0.5)
-    assert done.ok is False
+    assert (done.ok, done.reached) == (False, False)
     assert "did not answer within 0.5 s" in done.told
     assert done.seconds < 2
 

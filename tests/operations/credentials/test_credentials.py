@@ -13,7 +13,7 @@ from vpsctl.app import App
 from vpsctl.credentials.kinds.generate import generate
 from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
-from vpsctl.credentials.remove import remove_credential
+from vpsctl.credentials.remove import look_at_removal, remove_credential
 from vpsctl.credentials.set import set_credential
 from vpsctl.db.models import Audit, Project
 from vpsctl.encoding import to_json
@@ -162,6 +162,24 @@ def test_only_the_current_release_and_the_right_project_hold_it_back(app: App, d
     deployed("shop", "acme", {})
     remove_credential(app, "TOKEN", project="acme")
     assert list_credentials(app) == []
+
+
+def test_where_another_takes_its_place_no_force_is_needed(app: App, deployed: Deploy) -> None:
+    set_credential(app, "TOKEN", Secret("all"))
+    set_credential(app, "TOKEN", Secret("acme's"), project="acme")
+    deployed("shop", "acme", {"TOKEN": 2})
+    before = trail(app)
+    looked = look_at_removal(app, "TOKEN", project="acme")
+    assert (looked.used_by, looked.next_versions) == (("shop",), {"shop": 1})
+    assert trail(app) == before
+    assert value(app, "TOKEN", project="acme") == "acme's", "a look removes nothing"
+    assert remove_credential(app, "TOKEN", project="acme") == looked
+    deployed("shop", "acme", {"TOKEN": 1})
+    newest = set_credential(app, "TOKEN", Secret("acme's again"), project="acme").version
+    deployed("blog", "other", {"TOKEN": 1})
+    with pytest.raises(Conflict, match="credential TOKEN is used by blog$"):
+        look_at_removal(app, "TOKEN")
+    assert remove_credential(app, "TOKEN", force=True).next_versions == {"blog": None, "shop": newest}
 
 
 def test_what_is_not_there_is_not_removed(app: App) -> None:

@@ -20,6 +20,7 @@ from vpsctl.credentials.read import open_credential
 from vpsctl.credentials.rotate import rotate_credential
 from vpsctl.credentials.set import Traits, set_credential
 from vpsctl.credentials.show import show_credential
+from vpsctl.credentials.versions import rollback_credential
 from vpsctl.db.models import Audit
 from vpsctl.errors import Failed, Invalid, NotFound, Unavailable
 from vpsctl.secret import Secret
@@ -127,6 +128,29 @@ def test_a_kill_at_any_moment_loses_neither_password(
     new = make_url(open_credential(app, "DATABASE_URL").value.reveal())
     assert takes(postgres_server, role, str(new.password))
     assert len(trail(app)) == 1
+
+
+@pytest.mark.parametrize("act", ["set", "rollback"])
+def test_a_value_that_is_set_after_a_kill_does_not_lose_the_password_that_the_server_took(
+    app: App, role: URL, postgres_server: str, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    set_credential(app, "DATABASE_URL", Secret("postgresql://a:b@earlier/x"), traits=URL_KIND)
+    set_credential(app, "DATABASE_URL", Secret(text(role)))
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(rotate, "_store", killed)
+        rotate_credential(app, "DATABASE_URL")
+    if act == "set":
+        assert set_credential(app, "DATABASE_URL", Secret("postgresql://a:b@other/x")).version == 4
+    else:
+        assert rollback_credential(app, "DATABASE_URL", 1).version == 4
+    assert make_url(open_credential(app, "DATABASE_URL").value.reveal()).username == "a"
+    taken = make_url(open_credential(app, "DATABASE_URL", version=3).value.reveal())
+    assert takes(postgres_server, role, str(taken.password))
+    assert not show_credential(app, "DATABASE_URL").rotating
 
 
 def test_a_server_that_says_no_changes_nothing(app: App, role: URL, postgres_server: str) -> None:

@@ -1,10 +1,14 @@
 """What someone who can write to the database can do to stored values: break them, never change them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import select, text
 
 from tests.postgres import execute
-from vpsctl.app import App
+from vpsctl.app import Actor, App
+from vpsctl.credentials.head import seal_earlier
 from vpsctl.credentials.list import list_credentials
 from vpsctl.credentials.read import read_credentials
 from vpsctl.credentials.remove import remove_credential
@@ -114,11 +118,91 @@ def test_a_projects_own_that_was_hidden_does_not_give_way_to_the_machines(stored
         read(stored, project="acme")
 
 
-def test_an_old_version_under_a_new_number_is_not_the_newest(stored: App) -> None:
+@pytest.mark.parametrize("versions", [{}, {"FIRST": 9}])
+def test_an_old_version_under_a_new_number_is_not_the_newest(stored: App, versions: dict[str, int]) -> None:
     run(stored, "UPDATE credential_versions SET version = 9 WHERE credential_id = 1 AND version = 1")
-    assert read(stored) == "new"
-    with pytest.raises(Failed, match="was altered or moved"):
-        read_credentials(stored, ["FIRST"], versions={"FIRST": 9})
+    with pytest.raises(Failed, match="was altered"):
+        read_credentials(stored, ["FIRST"], versions=versions)
+    assert set_credential(stored, "FIRST", Secret("again")).version == 10
+    assert read(stored) == "again"
+
+
+def heads(app: App) -> list[dict[str, object]]:
+    with app.database.transaction() as session:
+        return [dict(row) for row in session.execute(text("SELECT * FROM credentials")).mappings()]
+
+
+def put_back(app: App, rows: list[dict[str, object]]) -> None:
+    told = "last_version = :last_version, removed_at = :removed_at, seal = :seal, kind = :kind"
+    for row in rows:
+        with app.database.transaction() as session:
+            session.execute(text(f"UPDATE credentials SET {told} WHERE id = :id"), row)
+
+
+def test_an_older_state_of_the_row_does_not_bring_the_older_value_back(stored: App) -> None:
+    before = heads(stored)
+    set_credential(stored, "FIRST", Secret("newest"))
+    put_back(stored, before)
+    with pytest.raises(Failed, match="was altered"):
+        read(stored)
+    assert refusals(stored) == ["credential:FIRST"]
+
+
+def test_an_older_state_in_which_a_projects_own_was_removed_does_not_give_way_to_the_machines(stored: App) -> None:
+    remove_credential(stored, "FIRST", project="acme")
+    before = heads(stored)
+    set_credential(stored, "FIRST", Secret("acme's again"), project="acme")
+    put_back(stored, before)
+    with pytest.raises(Failed, match="acme/FIRST: its stored row was altered"):
+        read(stored, project="acme")
+
+
+def test_projects_whose_names_were_swapped_do_not_get_each_others_values(stored: App, database_url: str) -> None:
+    set_credential(stored, "FIRST", Secret("zeta's"), project="zeta")
+    execute(database_url, "ALTER TABLE projects DROP CONSTRAINT uq_projects_slug")
+    run(
+        stored, "UPDATE projects SET slug = CASE slug WHEN 'acme' THEN 'zeta' ELSE 'acme' END WHERE slug IN ('acme', 'zeta')"
+    )
+    for project in ("acme", "zeta"):
+        with pytest.raises(Failed, match="was altered"):
+            read(stored, project=project)
+
+
+def test_a_version_that_was_only_marked_as_destroyed_is_told(stored: App) -> None:
+    run(stored, "UPDATE credential_versions SET destroyed_at = now() WHERE credential_id = 1")
+    for version in (1, 2):
+        with pytest.raises(Failed, match="was altered"):
+            read_credentials(stored, ["FIRST"], versions={"FIRST": version})
+    assert refusals(stored) == ["credential:FIRST"] * 2
+
+
+def test_readers_beside_writers_see_one_state(stored: App) -> None:
+    """Each `set`, `remove` and destruction is whole for whoever reads, and no refusal is noted."""
+    over = threading.Event()
+
+    def write(act: int) -> None:
+        with App(stored.settings, Actor("writer", "cli")) as app:
+            while not over.is_set():
+                set_credential(app, "FIRST", Secret(f"value {act}"), project="acme")
+                remove_credential(app, "FIRST", project="acme")
+
+    with ThreadPoolExecutor(2) as pool, App(stored.settings, stored.actor) as reader:
+        writing = pool.submit(write, 1)
+        try:
+            found = {read(reader, project="acme") for _ in range(150)}
+        finally:
+            over.set()
+        writing.result()
+    assert found <= {"acme's", "value 1", "new"}
+    assert refusals(stored) == []
+
+
+def test_without_the_inner_key_nothing_is_signed_anew(stored: App) -> None:
+    run(stored, "DELETE FROM inner_key")
+    run(stored, "DELETE FROM master_keys")
+    run(stored, "UPDATE credentials SET seal = NULL, last_version = 1 WHERE id = 1")
+    with App(stored.settings, stored.actor) as other, pytest.raises(Failed, match="inner key is gone"):
+        seal_earlier(other)
 
 
 def test_a_credential_that_was_altered_can_be_set_again_and_removed(stored: App) -> None:

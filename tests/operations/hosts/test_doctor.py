@@ -5,19 +5,25 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 from docker.models.containers import Container
 
+from tests.cli.commands import RECIPIENT
 from tests.machine import free_ports
 from tests.waiting import wait_for
 from vpsctl.app import App
+from vpsctl.credentials.set import set_credential
 from vpsctl.hosts.checks.check import Check
 from vpsctl.hosts.checks.dns import judge
 from vpsctl.hosts.doctor import Diagnosis, doctor
 from vpsctl.hosts.machine import own_addresses
+from vpsctl.keys.kit import create_kit
+from vpsctl.keys.rotate import rotate_key
 from vpsctl.secret import Secret
 
 Run = Callable[..., Container]
@@ -62,6 +68,22 @@ def test_everything_wrong_has_a_mend(app: App) -> None:
     found = doctor(app)
     assert found.state == "fail"
     assert [check for check in found.checks if check.state == "fail" and not check.mend] == []
+
+
+def test_a_recovery_kit_is_missed_but_never_a_failure(app: App, tmp_path: Path) -> None:
+    set_credential(app, "TOKEN", Secret("x"))
+    never = one(doctor(app), "recovery kit")
+    assert (never.state, never.message.partition(":")[0]) == ("warn", "none was ever made")
+    assert never.mend.startswith("vpsctl recovery-kit create ")
+    create_kit(app, to=tmp_path / "kit.age", recipients=[RECIPIENT])
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert (one(doctor(app), "recovery kit").state, one(doctor(app), "recovery kit").message) == ("ok", f"made {today}")
+    rotate_key(app)
+    old = one(doctor(app), "recovery kit")
+    assert (old.state, old.mend) == ("warn", never.mend)
+    assert old.message == f"the last one, made {today}, is from before the last rotation of the master key"
+    create_kit(app, to=tmp_path / "new.age", recipients=[RECIPIENT])
+    assert one(doctor(app), "recovery kit").state == "ok"
 
 
 def test_without_an_engine_the_rest_is_still_examined(app: App) -> None:

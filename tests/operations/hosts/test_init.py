@@ -17,8 +17,9 @@ from sqlalchemy import select, text
 from tests.machine import bare_machine, free_ports, initialised_machine
 from vpsctl.app import App
 from vpsctl.db.models import Audit
-from vpsctl.errors import Conflict, Invalid, Unavailable
+from vpsctl.errors import Conflict, Invalid, NotFound, Unavailable
 from vpsctl.hosts import foundation as foundation_file
+from vpsctl.hosts.doctor import doctor
 from vpsctl.hosts.init import InitStep, ensure_image, init
 from vpsctl.hosts.ready import redis_url
 
@@ -296,3 +297,44 @@ def test_without_an_engine_nothing_is_made(tmp_path: Path, foundation: App) -> N
     with App(settings, foundation.actor) as app, pytest.raises(Unavailable, match="cannot reach the Docker Engine"):
         init(app)
     assert not (tmp_path / "h").exists()
+
+
+def test_a_master_key_that_was_lost_is_not_made_anew(machine: App) -> None:
+    path = machine.settings.home / "master.key"
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        with App(machine.settings, machine.actor) as other, pytest.raises(NotFound, match="has worked in .* with one"):
+            init(other)
+        assert not path.exists()
+    finally:
+        path.write_bytes(kept)
+        path.chmod(0o600)
+    assert not init(machine).changed
+
+
+def test_the_key_is_made_where_the_settings_say(docker_client: docker.DockerClient, tmp_path: Path) -> None:
+    def stop(step: InitStep) -> None:
+        if step.name == "master key":
+            raise KeyboardInterrupt
+
+    with bare_machine(docker_client) as app:
+        place = tmp_path / "keys" / "vpsctl.key"
+        with App(replace(app.settings, key_file=place), app.actor) as other:
+            with pytest.raises(Invalid, match="there is no directory"):
+                init(other)
+            place.parent.mkdir()
+            with pytest.raises(KeyboardInterrupt):
+                init(other, stop)
+        assert len(place.read_bytes()) == 45
+        assert not (app.settings.home / "master.key").exists()
+
+
+def test_a_trail_that_could_be_changed_is_told_and_closed(machine: App) -> None:
+    with machine.owner_database.transaction() as session:
+        session.execute(text("GRANT UPDATE ON audit TO vpsctl_app"))
+    (found,) = (check for check in doctor(machine).checks if check.name == "audit trail")
+    assert (found.state, found.mend) == ("fail", "vpsctl init")
+    assert changed(init(machine).steps) == ["schema"]
+    (found,) = (check for check in doctor(machine).checks if check.name == "audit trail")
+    assert found.state == "ok"

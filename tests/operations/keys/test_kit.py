@@ -117,7 +117,7 @@ def test_after_a_rotation_the_new_kit_opens_all_and_the_old_one_says_what_is_mis
     with pytest.raises(VpsctlError) as caught:
         values(settings)
     assert f"master key {new}" in caught.value.message
-    assert "vpsctl key restore --kit FILE --replace" in caught.value.hint
+    assert f"vpsctl key restore --kit FILE --key {new} --replace" in caught.value.hint
     done = restored(settings, later, replace=True)
     assert (done.key_id, done.changed, done.kept) == (new, True, path.with_name(f"master.key.{old}"))
     assert values(settings) == VALUES
@@ -131,6 +131,21 @@ def test_an_earlier_kit_opens_what_an_earlier_backup_holds(app: App, settings: S
     elsewhere = Settings(home=tmp_path / "drill")
     restored(elsewhere, earlier)
     assert KeyFile(elsewhere.home / "master.key").read() == before
+
+
+def test_a_kit_gives_an_older_key_too_for_a_database_from_before_the_rotation(
+    app: App, settings: Settings, tmp_path: Path
+) -> None:
+    fill(app)
+    old, before = app.vault.key_id, KeyFile(settings.home / "master.key").read()
+    new = rotate_key(app).new
+    kit = kit_of(app, tmp_path / "kit.age")
+    with pytest.raises(NotFound, match="there is no master key 0123456789abcdef in the kit"):
+        restored(settings, kit, name="0123456789abcdef")
+    path = settings.home / "master.key"
+    done = restored(settings, kit, name=old, replace=True)
+    assert (done.key_id, done.kept) == (old, path.with_name(f"master.key.{new}"))
+    assert KeyFile(path).read() == before
 
 
 def test_the_same_key_stays_as_it_is(app: App, settings: Settings, tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from tests.waiting import wait_for
 from vpsctl.app import Actor, App
+from vpsctl.credentials.name import one_at_a_time
 from vpsctl.credentials.read import read_credentials
-from vpsctl.credentials.set import set_credential
+from vpsctl.credentials.set import add_version, set_credential
 from vpsctl.db.models import Audit, MasterKey, Project, Release, Site, User
 from vpsctl.errors import Conflict, Failed, Unavailable
 from vpsctl.keys.places import PLACES, count_values
+from vpsctl.keys.remove import remove_key
 from vpsctl.keys.rotate import rotate_key
 from vpsctl.secret import Secret
 from vpsctl.settings import Settings
@@ -159,6 +162,27 @@ def test_what_does_not_open_is_told_and_stays_under_the_old_key(stored: App) -> 
         assert count_values(session)[old] == {"credential_versions": 1}
 
 
+def test_a_key_is_not_removed_while_somebody_is_about_to_store_what_it_sealed(stored: App) -> None:
+    """A transaction that began before the rotation and ends after the removal was asked for."""
+    old = stored.vault.key_id
+    with ThreadPoolExecutor(1) as pool, App(stored.settings, stored.actor) as writer:
+        with writer.database.transaction() as session:
+            one_at_a_time(session, "SLOW")
+            add_version(writer, session, "SLOW", Secret("value of SLOW"), project_id=None)
+            rotate_key(stored)
+            removing = pool.submit(remove_key, stored, old, force=True)
+            wait_for(lambda: waiting(stored) or removing.done(), "removal that waits", 10)
+        with pytest.raises(Conflict, match=f"1 stored value needs master key {old}"):
+            removing.result()
+    assert read_credentials(stored, ["SLOW"])["SLOW"][0].reveal() == "value of SLOW"
+
+
+def waiting(app: App) -> bool:
+    """Whether a lock of a table is waited for."""
+    with app.database.transaction() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted")))
+
+
 def test_two_at_once_are_one(stored: App) -> None:
     def second(line: str) -> None:
         with App(stored.settings, stored.actor) as other, pytest.raises(Conflict, match="master-key is held by"):
@@ -178,6 +202,53 @@ def test_with_another_key_in_place_nothing_is_begun(stored: App) -> None:
     assert not path.with_name("master.key.next").exists()
     path.write_bytes(kept)
     opens(stored)
+
+
+def test_a_staged_key_that_was_lost_is_given_up_for_another_one(stored: App) -> None:
+    old = stored.vault.key_id
+    killed_at(stored, "is registered")
+    (stored.settings.home / "master.key.next").unlink()
+    done = rotate_key(stored)
+    assert not done.resumed
+    assert old in done.old
+    opened_with(stored, old, "retired")
+    assert list(states(stored).values()).count("active") == 1
+    assert states(stored)[done.new] == "active"
+
+
+def test_a_copy_of_an_earlier_staged_key_takes_no_keys_place(stored: App) -> None:
+    """Such as from a backup of the state directory: in the place of the active key it would open nothing of it."""
+    path = stored.settings.home / "master.key.next"
+    killed_at(stored, "is staged")
+    kept = path.read_bytes()
+    second = rotate_key(stored).new
+    third = rotate_key(stored).new
+    path.write_bytes(kept)
+    path.chmod(0o600)
+    with pytest.raises(Conflict, match=f"master.key.next holds master key {second}, which is retired"):
+        rotate_key(stored)
+    assert stored.vault.key_id == third
+    opens(stored)
+
+
+def test_the_key_in_place_is_sealed_under_the_new_one_whatever_the_rows_say(stored: App) -> None:
+    first = stored.vault.key_id
+    second = rotate_key(stored).new
+    with stored.database.transaction() as session:
+        swapped = "CASE key_id WHEN :first THEN 'active' ELSE 'retired' END"
+        session.execute(text(f"UPDATE master_keys SET state = {swapped}"), {"first": first})
+    rotate_key(stored)
+    opened_with(stored, second, "retired")
+
+
+def opened_with(app: App, key: str, state: str) -> None:
+    """Everything opens, and that older key is among what does."""
+    with App(app.settings, app.actor) as other:
+        assert len(other.vault.master_key(key)) == 32
+        assert {name: value.reveal() for name, (value, _) in read_credentials(other, NAMES).items()} == {
+            name: f"value of {name}" for name in NAMES
+        }
+    assert states(app)[key] == state
 
 
 def test_without_postgres_nothing_is_staged(stored: App, postgres_gone: Callable[[], object]) -> None:

@@ -277,3 +277,15 @@ def test_a_rotation_that_has_not_ended_keeps_its_old_key(stored: App) -> None:
     refused(stored, old, Conflict, force=True)
     with stored.database.lock("master-key"), pytest.raises(Conflict):
         remove_key(stored, old, force=True)
+
+
+def test_what_a_restored_key_was_put_in_the_place_of_goes_with_it(rotated: tuple[App, str]) -> None:
+    app, old = rotated
+    home = app.settings.home
+    for name in (f"master.key.{old}", f"master.key.{old}.1", "master.key.other"):
+        (home / name).write_bytes(b"kept")
+    remove_key(app, old, force=True)
+    assert sorted(path.name for path in home.iterdir() if path.name.startswith("master.key")) == [
+        "master.key",
+        "master.key.other",
+    ]

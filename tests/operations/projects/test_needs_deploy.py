@@ -77,7 +77,7 @@ def test_a_site_that_was_never_deployed_has_nothing_stale(shop: App) -> None:
     with shop.database.transaction() as session:
         session.query(Site).update({Site.current_release_id: None})
     assert stale(shop) == {}
-    assert [site.pending for site in list_sites(shop)] == [("it was never deployed",)]
+    assert [site.pending for site in list_sites(shop)] == [("not deployed yet",)]
 
 
 def test_the_number_of_queries_does_not_grow(shop: App, deployed: Deploy) -> None:

@@ -39,8 +39,9 @@ def test_the_first_one_makes_the_administrator(app: App, trail: Trail) -> None:
     assert trail()[0][2]["made_administrator"] is True
     again = create_login_link(app, "anna")
     assert not again.made_administrator
-    with pytest.raises(NotFound, match="there is no user ben"):
+    with pytest.raises(NotFound, match="there is no user ben") as caught:
         create_login_link(app, "ben")
+    assert caught.value.hint == "vpsctl user list, or make this one: vpsctl user add ben --role admin"
     with pytest.raises(Invalid, match="is not a user's name"):
         create_login_link(app, "uid 0")
 
@@ -129,3 +130,20 @@ def test_without_a_name_it_is_the_only_administrators(app: App) -> None:
         create_login_link(app)
     add_user(app, app.actor.name)
     assert create_login_link(app).name == app.actor.name
+
+
+@pytest.mark.parametrize(
+    "surgery", ["expires_at = expires_at + interval '1 hour'", "user_id = (SELECT id FROM users WHERE name = 'ben')"]
+)
+def test_a_link_that_was_made_for_somebody_else_or_for_longer_is_refused(app: App, sql: Sql, surgery: str) -> None:
+    link = behind(create_login_link(app, "anna"))
+    add_user(app, "ben", role="admin")
+    sql(f"UPDATE login_links SET {surgery}")
+    assert refused(app, link)
+
+
+def test_a_used_link_is_not_made_good_by_its_row(app: App, sql: Sql) -> None:
+    link = behind(create_login_link(app, "anna"))
+    assert not refused(app, link)
+    sql("UPDATE login_links SET used_at = NULL")
+    assert refused(app, link)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.operations.users.conftest import Sql, Trail
+from tests.postgres import execute
 from vpsctl.app import App
 from vpsctl.encoding import to_json
 from vpsctl.errors import Conflict, Invalid, NotFound
@@ -174,6 +175,32 @@ def test_a_row_changed_behind_our_back_is_refused(app: App, token: TokenCreated,
         False,
         "its secret is wrong, or its row was changed behind vpsctl's back",
     )
+
+
+def test_a_token_of_a_project_whose_row_is_gone_is_good_for_nothing(
+    app: App, token: TokenCreated, database_url: str
+) -> None:
+    add_user(app, "root", role="admin")
+    limited = create_token(app, "root", TokenWanted("limited", ["deploy"], project="acme"))
+    assert accepted(app, limited.token)
+    execute(database_url, "SET session_replication_role = replica; DELETE FROM projects WHERE slug = 'acme'")
+    assert not accepted(app, limited.token)
+
+
+def test_a_token_of_a_project_is_not_good_for_another_that_was_given_its_row(
+    app: App, token: TokenCreated, sql: Sql
+) -> None:
+    add_user(app, "root", role="admin")
+    limited = create_token(app, "root", TokenWanted("limited", ["deploy"], project="acme"))
+    assert accepted(app, limited.token)
+    sql("UPDATE projects SET slug = 'other' WHERE slug = 'acme'")
+    assert not accepted(app, limited.token)
+
+
+def test_a_revoked_token_is_not_brought_back_by_its_row(app: App, token: TokenCreated, sql: Sql) -> None:
+    revoke_token(app, token.id)
+    sql("UPDATE tokens SET revoked_at = NULL")
+    assert not accepted(app, token.token)
 
 
 def test_its_use_is_noted_once_a_minute(app: App, token: TokenCreated, sql: Sql) -> None:

@@ -84,13 +84,14 @@ def test_a_secret_key_as_recipient_is_not_repeated() -> None:
     assert str(KEY) not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
 
 
-def test_to_nobody_to_both_and_with_an_empty_passphrase_is_refused() -> None:
+def test_to_nobody_to_both_and_with_a_short_passphrase_is_refused() -> None:
     with pytest.raises(Invalid, match="neither a recipient nor a passphrase"):
         encrypt_to(b"")
     with pytest.raises(Invalid, match="both recipients and a passphrase"):
         encrypt_to(b"", recipients=[str(KEY.to_public())], passphrase=Secret("x"))
-    with pytest.raises(Invalid, match="the passphrase is empty"):
-        encrypt_to(b"", passphrase=Secret(""))
+    for short in ("", "eleven char"):
+        with pytest.raises(Invalid, match="a passphrase has at least 12 characters"):
+            encrypt_to(b"", passphrase=Secret(short))
 
 
 NO_KEYS = ["", "# only a comment\n", "AGE-SECRET-KEY-1HUNTER22", "-----BEGIN RSA PRIVATE KEY-----\nhunter22"]

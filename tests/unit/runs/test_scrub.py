@@ -26,6 +26,11 @@ def test_a_secret_is_taken_out_in_every_form_it_leaks_in(value: str, around: str
         assert form not in left or form in "[redacted]"
 
 
+def test_secrets_are_compared_also_where_a_terminal_sent_what_is_no_text() -> None:
+    assert Secret("\udcff") == Secret("\udcff")
+    assert Secret("\udcff") != Secret("\udcfe")
+
+
 def test_the_lines_of_a_long_secret_are_secrets_too() -> None:
     key = "-----BEGIN KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUA\nAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz\n}\n"
     assert scrubber(key).text("read b3BlbnNzaC1rZXktdjEAAAAABG5vbmUA }") == "read [redacted] }"

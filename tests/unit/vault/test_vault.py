@@ -1,7 +1,9 @@
 """The vault opens what it sealed, where it sealed it, and nothing else."""
 
 import base64
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -145,7 +147,8 @@ def test_an_older_key_opens_what_is_under_it(new_vault: NewVault) -> None:
     older: dict[str, bytes] = {}
     old, now = new_vault(OLD), new_vault(NEW, older)
     sealed = old.encrypt(b"value", binding=HERE)
-    assert refused(now, sealed, HERE).hint == f"put master key {old.key_id} back: vpsctl key restore --kit FILE --replace"
+    back = f"vpsctl key restore --kit FILE --key {old.key_id} --replace"
+    assert refused(now, sealed, HERE).hint == f"put master key {old.key_id} back: {back}"
     older[old.key_id] = sealed_key(now, OLD)
     assert now.decrypt(sealed, binding=HERE) == b"value"
     moved = now.rewrap(sealed, binding=HERE)
@@ -175,6 +178,25 @@ def test_older_keys_that_need_each_other_are_refused(new_vault: NewVault) -> Non
         second.key_id: pack(first.encrypt(bytes(range(100, 132)), binding=bindings.master_key(second.key_id))),
     }
     refused(new_vault(NEW, ring), first.encrypt(b"value", binding=HERE), HERE)
+
+
+def test_threads_open_what_is_under_one_older_key_at_once(new_vault: NewVault) -> None:
+    old = new_vault(OLD)
+    sealed = old.encrypt(b"value", binding=HERE)
+    both = threading.Barrier(2)
+
+    def find(name: str) -> bytes:
+        both.wait(10)  # each of the two is opening the key now
+        return row
+
+    def fresh() -> Vault:
+        return Vault(new_vault(NEW).key_file, find)
+
+    row = sealed_key(new_vault(NEW), OLD)
+    now = fresh()
+    with ThreadPoolExecutor(2) as pool:
+        opened = [pool.submit(now.decrypt, sealed, binding=HERE) for _ in range(2)]
+        assert [each.result() for each in opened] == [b"value"] * 2
 
 
 def test_a_promoted_key_reaches_a_vault_that_is_open(new_vault: NewVault) -> None:

@@ -14,7 +14,7 @@ from vpsctl import age, private_file
 from vpsctl.app import App
 from vpsctl.audit.record import record
 from vpsctl.credentials.exchange.formats import OUR_VERSION, OURS
-from vpsctl.credentials.head import PURPOSE, check_head
+from vpsctl.credentials.head import NEWEST, PURPOSE, check_head
 from vpsctl.credentials.name import full_name
 from vpsctl.credentials.read import audited_refusal, open_version
 from vpsctl.db.models import Credential, CredentialVersion, Project
@@ -76,7 +76,7 @@ def export_credentials(
 
 def _items(app: App, session: Session, project: str | None) -> list[dict[str, Any]]:
     query = (
-        select(Credential, CredentialVersion, Project.slug)
+        select(Credential, CredentialVersion, Project.slug, NEWEST)
         .outerjoin(Project, Project.id == Credential.project_id)
         .outerjoin(
             CredentialVersion,
@@ -92,7 +92,7 @@ def _items(app: App, session: Session, project: str | None) -> list[dict[str, An
     if not rows:
         where = f" of project {project}" if project else ""
         raise NotFound(f"there are no credentials{where}", hint="vpsctl cred list")
-    return [_item(app, key, head, version, slug) for head, version, slug in rows]
+    return [_item(app, key, row) for row in rows]
 
 
 def _note_revealed(session: Session, items: Sequence[dict[str, Any]], now: datetime) -> None:
@@ -104,9 +104,10 @@ def _note_revealed(session: Session, items: Sequence[dict[str, Any]], now: datet
     session.execute(update(Credential).where(Credential.id.in_(ids)).values(last_revealed_at=now))
 
 
-def _item(app: App, key: bytes, head: Credential, version: CredentialVersion | None, slug: str | None) -> dict[str, Any]:
+def _item(app: App, key: bytes, row: Any) -> dict[str, Any]:
+    head, version, slug, newest = row
     with audited_refusal(app, head.name, slug, head.last_version):
-        check_head(key, head, slug)
+        check_head(key, head, slug, newest)
         if version is None or version.destroyed_at is not None:
             hint = f"vpsctl cred versions {head.name}"
             raise Failed(f"credential {full_name(head.name, slug)}: its newest value is not there any more", hint=hint)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from vpsctl.app import App
 from vpsctl.audit.record import record
 from vpsctl.credentials.exchange.found import Found
-from vpsctl.credentials.head import PURPOSE, check_head
+from vpsctl.credentials.head import NEWEST, PURPOSE, check_head
 from vpsctl.credentials.kinds.check import check_value
 from vpsctl.credentials.name import alone, checked_name, full_name
 from vpsctl.credentials.read import audited_refusal, open_version
@@ -151,7 +151,8 @@ def _look(app: App, session: Session, found: Found, slug: str | None, project_id
 def _current(app: App, session: Session, head: Credential, slug: str | None) -> Secret | None:
     """The newest value; None when it was destroyed. Raises Failed, with an audit row, when something was altered."""
     with audited_refusal(app, head.name, slug, head.last_version):
-        check_head(subkey(app, session, PURPOSE), head, slug)
+        newest = session.scalar(select(NEWEST).select_from(Credential).where(Credential.id == head.id))
+        check_head(subkey(app, session, PURPOSE), head, slug, newest)
         version = session.get(CredentialVersion, (head.id, head.last_version))
         if version is None:
             hint = "restore the database from a backup"

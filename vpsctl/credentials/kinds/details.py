@@ -24,7 +24,7 @@ def check_details(kind: str, details: Mapping[str, str]) -> None:
     for key, value in details.items():
         if key not in wanted.details:
             told = ", ".join(f"--{name}" for name in wanted.details) or "none"
-            raise Invalid(f"a {wanted.title} has no use for --{key}", hint=f"what it is tested with: {told}")
+            raise Invalid(f"kind {kind} has no use for --{key}", hint=f"what it is tested with: {told}")
         check_line(value)
         if key in ("url", "endpoint"):
             _check_address(key, value, SCHEMES_OF.get(kind, HTTP) if key == "url" else HTTP)

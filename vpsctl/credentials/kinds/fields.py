@@ -15,7 +15,7 @@ def from_fields(kind: str, fields: Mapping[str, str | Secret]) -> Secret:
     """
     wanted = find_kind(kind)
     if wanted.join is None:
-        raise Invalid(f"a {wanted.title} has no fields", hint="give its value as one text")
+        raise Invalid(f"kind {kind} has no fields", hint="give its value as one text")
     known = {field.name for field in wanted.fields}
     missing = [field.name for field in wanted.fields if not field.optional and field.name not in fields]
     if missing:

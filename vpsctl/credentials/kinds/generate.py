@@ -12,5 +12,5 @@ def generate(kind: str, old: Secret | None) -> Secret:
     """
     wanted = find_kind(kind)
     if wanted.make is None:
-        raise Invalid(f"a new {wanted.title} cannot be made here", hint=wanted.instead)
+        raise Invalid(f"a value of kind {kind} cannot be made here", hint=wanted.instead)
     return Secret(wanted.make(None if old is None else old.reveal()))

@@ -21,7 +21,7 @@ def try_clickhouse(url: str, seconds: float) -> Outcome:
     try:
         answer = get(_address(parts), {"Authorization": login}, seconds)
     except Unanswered as error:
-        return Outcome(False, f"{where} {error}")
+        return Outcome(False, f"{where} {error}", error.reached)
     if answer.status == 200:
         return Outcome(True, f"{where} ({sentence(answer.text)}) answered SELECT version()")
     if answer.status in (401, 403) or answer.headers.get("x-clickhouse-exception-code") == "516":

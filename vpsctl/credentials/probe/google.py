@@ -1,6 +1,7 @@
 """Try a service account: a token for BigQuery, and a query that is planned but not run."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 from vpsctl.credentials.probe.http import origin
@@ -42,9 +43,9 @@ def _try_bigquery(name: str, project: str, token: str, endpoint: str, seconds: f
         query = {"query": "SELECT 1", "dryRun": True, "useLegacySql": False}
         response = httpx.post(url, json=query, headers={"Authorization": f"Bearer {token}"}, timeout=seconds)
     except httpx.TimeoutException:
-        return Outcome(False, f"{known}, but {silent(where, seconds).told}")
+        return replace(silent(where, seconds), told=f"{known}, but {silent(where, seconds).told}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Outcome(False, f"{known}, but {unreachable(where, error).told}")
+        return replace(unreachable(where, error), told=f"{known}, but {unreachable(where, error).told}")
     if response.status_code == 200:
         return Outcome(True, f"BigQuery lets {name} query in project {project}")
     return Outcome(

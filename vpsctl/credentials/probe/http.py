@@ -15,7 +15,11 @@ PORTS = {"http": 80, "https": 443}
 
 
 class Unanswered(Exception):
-    """No answer came; the message goes on where the name of the host ends."""
+    """No answer came, or `reached` none that counts; the message goes on where the name of the host ends."""
+
+    def __init__(self, message: str, *, reached: bool = False) -> None:
+        super().__init__(message)
+        self.reached = reached
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def try_http(url: str, header: str, content: str, seconds: float) -> Outcome:
             told = f"{where} answers {answer.status} without the credential as well, which proves nothing"
             return Outcome(None, f"{told}: --url must be a page that needs it")
     except Unanswered as error:
-        return Outcome(False, f"{where} {error}")
+        return Outcome(False, f"{where} {error}", error.reached)
     return outcome
 
 
@@ -63,7 +67,7 @@ def get(url: str, headers: Mapping[str, str], seconds: float) -> Answer:
     except httpx.TimeoutException:
         raise Unanswered(f"did not answer within {seconds:g} s") from None
     except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):  # their messages quote the header or the URL
-        raise Unanswered("was not asked: the request cannot be written") from None
+        raise Unanswered("was not asked: the request cannot be written", reached=True) from None
     except (httpx.HTTPError, OSError) as error:
         raise Unanswered(f"cannot be reached: {sentence(error)}") from None
 
@@ -90,7 +94,7 @@ def _follow(url: str, headers: Mapping[str, str], deadline: float) -> Answer:
         if not target or origin(target) != origin(url):
             return answer
         url = target
-    raise Unanswered(f"redirects more than {REDIRECTS} times")
+    raise Unanswered(f"redirects more than {REDIRECTS} times", reached=True)
 
 
 def _target(url: str, answer: Answer) -> str:
@@ -102,7 +106,7 @@ def _target(url: str, answer: Answer) -> str:
         target = urljoin(url, location)
         origin(target)
     except ValueError:
-        raise Unanswered("redirects to what is no address") from None
+        raise Unanswered("redirects to what is no address", reached=True) from None
     return target
 
 

@@ -15,6 +15,8 @@ class Outcome:
 
     ok: bool | None
     told: str
+    reached: bool = True
+    """False: no answer came, which tells nothing of the credential."""
 
 
 def needed(details: Mapping[str, str], key: str, hint: str) -> str:
@@ -32,8 +34,8 @@ def sentence(error: BaseException | str) -> str:
 
 
 def silent(where: str, seconds: float) -> Outcome:
-    return Outcome(False, f"{where} did not answer within {seconds:g} s")
+    return Outcome(False, f"{where} did not answer within {seconds:g} s", reached=False)
 
 
 def unreachable(where: str, error: BaseException | str) -> Outcome:
-    return Outcome(False, f"{where} cannot be reached: {sentence(error)}")
+    return Outcome(False, f"{where} cannot be reached: {sentence(error)}", reached=False)

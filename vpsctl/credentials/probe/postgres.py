@@ -1,8 +1,12 @@
 """Try a connection URL of Postgres."""
 
+import re
 from urllib.parse import urlsplit
 
 from vpsctl.credentials.probe.outcome import Outcome, sentence, silent
+
+ANSWERED = re.compile(r"failed: \w+:  ")
+"""In libpq's message: what the server said, with its word for FATAL, which lc_messages chooses; else it is libpq's own."""
 
 
 def try_postgres(url: str, seconds: float) -> Outcome:
@@ -18,7 +22,7 @@ def try_postgres(url: str, seconds: float) -> Outcome:
     except psycopg.errors.ConnectionTimeout:
         return silent(where, seconds)
     except psycopg.OperationalError as error:
-        return Outcome(False, f"{where}: {_reason(error)}")
+        return Outcome(False, f"{where}: {_reason(error)}", bool(ANSWERED.search(str(error))))
     except psycopg.Error as error:
         # Of a URL that cannot be read the message quotes the piece, which may be one of the password.
         unread = isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None

@@ -32,6 +32,8 @@ class Probe:
     ok: bool | None
     told: str
     seconds: float
+    reached: bool = True
+    """False: no answer came, which tells nothing of the credential."""
 
 
 def probe(kind: str, value: Secret, details: Mapping[str, str], *, seconds: float = SECONDS) -> Probe:
@@ -49,7 +51,8 @@ def probe(kind: str, value: Secret, details: Mapping[str, str], *, seconds: floa
         raise
     except Exception as error:  # of a client that raises what it does not document: a traceback could quote the value
         outcome = Outcome(False, f"the test broke off: {type(error).__name__}: {sentence(error)}")
-    return Probe(outcome.ok, _scrubber(kind, checked).text(outcome.told), time.monotonic() - began)
+    told = _scrubber(kind, checked).text(outcome.told)
+    return Probe(outcome.ok, told, time.monotonic() - began, outcome.reached)
 
 
 def _try(kind: str, value: Secret, details: Mapping[str, str], seconds: float) -> Outcome:

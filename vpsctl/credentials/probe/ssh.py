@@ -40,7 +40,8 @@ def try_ssh(key: str, details: Mapping[str, str], seconds: float) -> Outcome:
             raise Unavailable("there is no ssh on this machine", hint="apt install openssh-client") from None
     if done.returncode != NOT_LET_IN:
         return Outcome(True, f"{where} took the key")
-    return Outcome(False, f"{where}: {_reason(done.stderr, seconds)}")
+    told, reached = _reason(done.stderr, seconds)
+    return Outcome(False, f"{where}: {told}", reached)
 
 
 @contextmanager
@@ -72,13 +73,16 @@ def _options(known_hosts: str, seconds: float) -> list[str]:
     return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 
-def _reason(errors: str, seconds: float) -> str:
-    """What ssh says, in the order in which it matters: a changed host key stands above what it leads to."""
+def _reason(errors: str, seconds: float) -> tuple[str, bool]:
+    """(what ssh says, whether the host answered); a changed host key stands above what it leads to."""
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in errors or "Host key verification failed" in errors:
-        return "its host key is not the one it had before; if it was set up anew, remove the old one with ssh-keygen -R"
+        return (
+            "its host key is not the one it had before; if it was set up anew, remove the old one with ssh-keygen -R",
+            True,
+        )
     if "Permission denied" in errors:
-        return "the key was refused"
+        return "the key was refused", True
     if "timed out" in errors.lower():
-        return f"did not answer within {seconds:g} s"
+        return f"did not answer within {seconds:g} s", False
     lines = [line for line in errors.splitlines() if line.strip()]
-    return f"cannot be reached: {sentence(lines[-1]) if lines else 'ssh does not say why'}"
+    return f"cannot be reached: {sentence(lines[-1]) if lines else 'ssh does not say why'}", False

@@ -9,7 +9,7 @@ from pathlib import Path
 from vpsctl.errors import Invalid
 
 KEY_ID = re.compile(r"[0-9a-f]{16}")
-HINT = "put the right key file back, or: vpsctl key restore --kit FILE"
+HINT = "put the right key file back, or: vpsctl key restore --kit FILE --replace"
 Field = str | int
 FIELDS: Mapping[str, Mapping[str, type[Field]]] = {
     "systemd": {"credential": str},

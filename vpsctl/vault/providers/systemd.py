@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vpsctl import private_file
 from vpsctl.errors import Failed, Invalid, NotFound, Unavailable
+from vpsctl.vault.providers.document import HINT
 
 STORE = Path("/etc/credstore.encrypted")
 """Where systemd itself looks for encrypted credentials."""
@@ -23,7 +24,7 @@ def read(name: str, directory: Path | None) -> bytes:
     Raises Unavailable when neither way is there, Invalid for a name or a file that cannot be right.
     """
     if not NAME.fullmatch(name):
-        raise Invalid(f"{name!r} is no name of a systemd credential", hint="put the right key file back")
+        raise Invalid(f"{name!r} is no name of a systemd credential", hint=HINT)
     if directory is not None:
         try:
             # a unit with User= gets it through an ACL, whose mask stands where the group's rights do
