@@ -61,7 +61,7 @@ def status(app: App) -> Status:
     domains = _domains(app, notes)
     groups: dict[str, list[ContainerSummary]] = defaultdict(list)
     for item in containers:
-        if naming.SITE in item.labels:
+        if naming.SITE in item.labels and item.labels.get(naming.ROLE) != naming.BACKUP_ROLE:
             groups[item.labels[naming.SITE]].append(item)
     names = sorted(groups.keys() | intents.keys())
     sites = tuple(_site(app, name, groups.get(name, []), intents.get(name), domains.get(name)) for name in names)

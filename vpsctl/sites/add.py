@@ -31,8 +31,8 @@ from vpsctl.sites.sources.inside import find_inside
 from vpsctl.sites.sources.source import Source, to_document
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,29}")
-RESERVED = ("abort", "resume", "ingress")
-"""Words that `vpsctl deploy` takes itself, and the network every web container is on."""
+RESERVED = ("abort", "resume", "ingress", "list", "undo")
+"""Words that `vpsctl deploy` and `vpsctl restore` take themselves, and the network every web container is on."""
 
 
 @dataclass(frozen=True)

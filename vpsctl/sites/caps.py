@@ -26,7 +26,9 @@ def _budget(app: App, caps: list[Cap | None]) -> Budget:
 
 
 def _running(app: App) -> list[ContainerSummary]:
-    return label_all(app.settings.home, (item for item in app.engine.summaries() if item.state == "running"))
+    """Without the containers of backups: they are gone in a moment, and a deploy must not be refused for them."""
+    lasting = (item for item in app.engine.summaries() if item.labels.get(naming.ROLE) != naming.BACKUP_ROLE)
+    return label_all(app.settings.home, (item for item in lasting if item.state == "running"))
 
 
 def _inspected(app: App, item: ContainerSummary) -> Cap | None:

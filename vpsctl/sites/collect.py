@@ -23,7 +23,8 @@ def collect(app: App, site: str, *, retain: int) -> Collected:
     releases = list_releases(app, site)
     keep = kept_numbers(releases, retain)
     containers = 0
-    found = app.engine.summaries(names.labels())
+    # A drill may run while a release is deployed; what a killed backup left, the next one removes.
+    found = [item for item in app.engine.summaries(names.labels()) if item.labels.get(naming.ROLE) != naming.BACKUP_ROLE]
     needed = _needed(found, [item for item in releases if item.number in keep])
     for item in found:
         if not is_up(item) and release_of(item.labels) not in keep and item.id not in needed:

@@ -15,6 +15,10 @@ operator runs from it by hand would pass for the site's, and be removed with it.
 SERVICE = "vpsctl.service"
 RELEASE = "vpsctl.release"
 ROLE = "vpsctl.role"
+"""web and service: what a site runs. pre-deploy, backup: containers of a moment, which count for nothing else.
+foundation: what all sites stand on."""
+BACKUP_ROLE = "backup"
+"""A container that a dump, its verification or a drill runs in: of a site, and of none of its services."""
 CONFIG = "vpsctl.config"
 DOMAINS = "vpsctl.domains"
 PORT = "vpsctl.port"

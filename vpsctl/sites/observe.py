@@ -67,12 +67,13 @@ def every(item: ContainerSummary) -> bool:
 
 
 def site_containers(app: App, names: Names, chosen: Callable[[ContainerSummary], bool] = every) -> tuple[Container, ...]:
-    """The site's containers: those with our labels, and those taken over, as if they had them.
+    """The site's containers: those with our labels, and those taken over, as if they had them; not those of a backup.
 
     `chosen` decides by what the list tells already: each one that it leaves out saves an inspect.
     """
     taken = {item.id: item for item in read_adoption(app.settings.home, names.site)}
-    listed = app.engine.summaries(names.labels())
+    mine = app.engine.summaries(names.labels())
+    listed = [item for item in mine if item.labels.get(naming.ROLE) != naming.BACKUP_ROLE]
     if taken:
         listed += [labelled(item, taken[item.id]) for item in app.engine.summaries() if item.id in taken]
     found = (app.engine.find_container(item.id) for item in listed if chosen(item))

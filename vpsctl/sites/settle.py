@@ -1,6 +1,6 @@
 """A deploy that was killed: finished or undone, by what stands on the engine and in the proxy, not by what was meant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,12 +24,15 @@ from vpsctl.sites.snapshot import draft_of, resolve
 from vpsctl.sites.undo import undo
 from vpsctl.sites.work import Previous, Task, Work
 
-KINDS = ("deploy", "rollback", "scale", "start", "stop", "restart", "remove")
+KINDS = ("deploy", "rollback", "scale", "start", "stop", "restart", "remove", "restore")
 """Runs that hold the site's lock while they go on."""
 ACTIONS = {True: "site.resume", False: "site.abort", None: "site.settle"}
 """By `forward`: what settling is called in the audit trail."""
 DONE_AGAIN = ("scale", "start", "stop", "restart", "remove", "adopt")
 """Runs of which nothing is left to finish or undo when they were killed: the same command looks at what is there."""
+
+ABOVE: dict[str, Callable[[App, str, Lock, Report], object]] = {}
+"""Kinds of runs that a part above this one settles, by what does it: known where that part is there."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def settle(app: App, site: Site, lock: Lock, *, report: Report = ignore) -> list
     """Finish what had switched already, undo the rest: what the next deploy does before it begins."""
     _check_nobody_else(app, site.name)
     record_killed(app, site.name, lock)
+    _settle_above(app, site.name, lock, report)
     settled = []
     for info in interrupted(app, site.name):
         # It did not last and was taken back, or can no longer be read; its run says so, and the new deploy may go on.
@@ -64,6 +68,16 @@ def record_killed(app: App, site: str, lock: Lock, kinds: Sequence[str] = DONE_A
         with suppress(Failed), resume_run(app, info.id, lock=lock) as run:
             run.acts("site.settle", f"site:{site}", kind=info.kind, begun_by=info.actor)
             raise died
+
+
+def _settle_above(app: App, site: str, lock: Lock, report: Report) -> None:
+    """A restore that was killed, first: it may have left data that is not the release's. Raises Conflict."""
+    with app.database.transaction() as session:
+        left = [run for run in find_interrupted(session, site) if run.kind == "restore"]
+    for kind in {run.kind for run in left}:
+        if kind not in ABOVE:
+            raise Conflict(f"a restore of {site} was killed: run {left[0].id}", hint=f"vpsctl restore undo {site}")
+        ABOVE[kind](app, site, lock, report)
 
 
 def _check_nobody_else(app: App, site: str) -> None:
