@@ -17,6 +17,7 @@ from docker.models.containers import Container
 
 from tests.cli.commands import RECIPIENT
 from tests.machine import bare_machine, free_ports
+from tests.waiting import wait_for
 from vpsctl.app import App
 from vpsctl.cli.main import run as run_command
 
@@ -198,6 +199,7 @@ def test_the_foundation_is_not_stopped_unasked(vpsctl: Vpsctl, foundation: App) 
 
 
 def test_logs_keep_the_two_streams_apart(vpsctl: Vpsctl, foundation: App, stranger: Container) -> None:
+    wait_for(lambda: stranger.logs().count(b"\n") == 2, "both lines", 20)
     stranger.stop(timeout=0)
     assert vpsctl(foundation, "container", "logs", str(stranger.name)) == (0, "to stdout\n", "to stderr\n")
     found = data(vpsctl(foundation, "container", "logs", str(stranger.name), "--json"))
